@@ -1,0 +1,184 @@
+"""Letters for programs: anyone may send one in and ask for its status; account managers deal with them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+from flask_smorest import Blueprint
+
+from services.accounts import parts
+from services.accounts.access.api import activation_url, with_secret
+from services.accounts.intake import edge, operations, receiving
+from services.accounts.intake.models import Letter
+from services.accounts.intake.queries import dossier, get_letter, handler, queue
+from services.accounts.intake.schemas import (
+    AnswersIn,
+    CorrectionForm,
+    IssuedOut,
+    LetterFile,
+    LetterForm,
+    LetterItemOut,
+    LetterOut,
+    LetterQuery,
+    LetterStatusOut,
+    RefuseIn,
+    ReturnIn,
+    StatusQuery,
+)
+from shared.actors import Office
+from shared.errors import NotFound
+from shared.idempotency import Once
+from shared.paging import page
+from shared.schemas import paged
+from shared.web import ANYONE, actor, allow, expected_version, once, reading, runtime, transaction
+
+blp = Blueprint("accounts_letters_api", __name__, url_prefix="/accounts/api/v1", description="授权函")
+
+
+@blp.route("/letters", methods=["POST"])
+@blp.arguments(LetterForm, location="form")
+@blp.arguments(LetterFile, location="files")
+@blp.response(201, LetterStatusOut)
+@allow(ANYONE)
+def receive(form: dict[str, Any], files: dict[str, Any]) -> Response:
+    """提交授权函扫描件，取得函号。"""
+    new = edge.new_letter(form)
+    scan = edge.take_scan(files["file"])
+    with once() as tx:
+        letter = receiving.receive_letter(tx.session, new, scan)
+        return _status(tx, letter, 201)
+
+
+@blp.route("/letters/<number>/resubmission", methods=["POST"])
+@blp.arguments(CorrectionForm, location="form")
+@blp.arguments(LetterFile, location="files")
+@blp.response(200, LetterStatusOut)
+@allow(ANYONE)
+def resubmit(form: dict[str, Any], files: dict[str, Any], number: str) -> Response:
+    """补正后重新提交扫描件。"""
+    edge.ask_status(number, form["phone"])
+    scan = edge.take_scan(files["file"])
+    with once() as tx:
+        return _status(tx, receiving.resubmit_letter(tx.session, number, scan=scan, **form), 200)
+
+
+@blp.route("/letters/status", methods=["GET"])
+@blp.arguments(StatusQuery, location="query")
+@blp.response(200, LetterStatusOut)
+@allow(ANYONE)
+def status(query: dict[str, str]) -> dict[str, Any]:
+    """凭函号和联系电话查询办理情况。"""
+    return edge.ask_status(query["number"], query["phone"])
+
+
+@blp.route("/letters", methods=["GET"])
+@blp.arguments(LetterQuery, location="query")
+@blp.response(200, paged(LetterItemOut))
+@allow(Office.ACCOUNT_MANAGER)
+def list_letters(query: dict[str, Any]) -> dict[str, Any]:
+    """列出待办或已办的授权函。"""
+    with reading() as session:
+        found = page(
+            session,
+            queue(actor(), query["status"], below=query["below"]),
+            [Letter.received_at, Letter.id],
+            cursor=query["cursor"],
+            limit=query["limit"],
+        )
+        return {"items": [edge.item_body(letter) for letter in found.items], "next": found.next}
+
+
+@blp.route("/letters/<number>", methods=["GET"])
+@blp.response(200, LetterOut)
+@allow(Office.ACCOUNT_MANAGER)
+def show(number: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """查看一件授权函及其核验项。"""
+    with reading() as session:
+        letter = get_letter(session, actor(), number)
+        return edge.letter_body(dossier(session, actor(), letter)), 200, {"ETag": f'"{letter.version}"'}
+
+
+@blp.route("/letters/<number>/pages/<int:page_number>", methods=["GET"])
+@blp.response(200, content_type="image/jpeg")
+@allow(Office.ACCOUNT_MANAGER)
+def preview(number: str, page_number: int) -> Response:
+    """扫描件某一页的预览图（重新编码，最长边 1600 像素）。"""
+    return preview_response(number, page_number)
+
+
+@blp.route("/letters/<number>/checks", methods=["PUT"])
+@blp.arguments(AnswersIn)
+@blp.response(200, LetterOut)
+@allow(Office.ACCOUNT_MANAGER)
+def answer(body: dict[str, Any], number: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """填写核验结果（须带 If-Match）。"""
+    with transaction() as session:
+        letter = operations.answer_checks(session, actor(), number, expected_version(), **body)
+        session.flush()
+        return edge.letter_body(dossier(session, actor(), letter)), 200, {"ETag": f'"{letter.version}"'}
+
+
+@blp.route("/letters/<number>/confirm", methods=["POST"])
+@blp.response(200, LetterOut)
+@allow(Office.ACCOUNT_MANAGER)
+def confirm(number: str) -> Response:
+    """由另一位账号管理员复核（须带 If-Match）。"""
+    with once() as tx:
+        return _letter(tx, operations.confirm_letter(tx.session, actor(), number, expected_version()))
+
+
+@blp.route("/letters/<number>/issue", methods=["POST"])
+@blp.response(200, IssuedOut)
+@allow(Office.ACCOUNT_MANAGER)
+def issue(number: str) -> Response:
+    """开通账号（须带 If-Match）；重复提交不会重复创建。"""
+    with once() as tx:
+        issued = operations.issue_account(tx.session, actor(), number, expected_version())
+        answer = tx.json(IssuedOut(), edge.issued_body(issued), version=issued.letter.version)
+        return with_secret(answer, activation_url=activation_url(issued.token) if issued.token else None)
+
+
+@blp.route("/letters/<number>/return", methods=["POST"])
+@blp.arguments(ReturnIn)
+@blp.response(200, LetterOut)
+@allow(Office.ACCOUNT_MANAGER)
+def send_back(body: dict[str, Any], number: str) -> Response:
+    """退回补正：告知所有答“否”的核验项（须带 If-Match）。"""
+    with once() as tx:
+        letter = operations.return_letter(tx.session, actor(), number, expected_version(), body["points"])
+        return _letter(tx, letter)
+
+
+@blp.route("/letters/<number>/refuse", methods=["POST"])
+@blp.arguments(RefuseIn)
+@blp.response(200, LetterOut)
+@allow(Office.ACCOUNT_MANAGER)
+def refuse(body: dict[str, str], number: str) -> Response:
+    """不予受理（须带 If-Match）。"""
+    with once() as tx:
+        return _letter(tx, operations.refuse_letter(tx.session, actor(), number, expected_version(), **body))
+
+
+def preview_response(number: str, page_number: int) -> Response:
+    """A page of the scan, if the actor sees the letter. Raises `NotFound`, also while it is being made."""
+    with reading() as session:
+        scan = get_letter(session, actor(), number).scan
+        if scan.preview_state != "ready" or not 1 <= page_number <= scan.pages:
+            raise NotFound("没有这一页的预览。")
+        digest = scan.digest
+    image = parts.letter_store(runtime()).preview(digest, page_number)
+    # Named by its content, but who may see it can change: only this browser, and not for long.
+    return Response(image, mimetype="image/jpeg", headers={"Cache-Control": "private, max-age=300"})
+
+
+def _letter(tx: Once, letter: Letter) -> Response:
+    tx.session.flush()
+    body = edge.letter_body(dossier(tx.session, actor(), letter))
+    return tx.json(LetterOut(), body, version=letter.version)
+
+
+def _status(tx: Once, letter: Letter, code: int) -> Response:
+    office = handler(tx.session, letter)
+    body = edge.status_body(letter) | {"handler": office.body, "handler_phone": office.phone}
+    return tx.json(LetterStatusOut(), body, code)

@@ -1,0 +1,63 @@
+"""Background work of accounts, and its schedule."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import delete, select
+
+from services.accounts import parts, scanning
+from services.accounts.access.attempts import prune_attempts
+from services.accounts.access.models import SignInSession
+from services.accounts.intake.models import Scan
+from services.accounts.intake.receiving import PREVIEW_JOB
+from shared.database import utc_now
+from shared.errors import DomainError
+from shared.jobs import Job, Jobs
+
+TIDY_JOB = "accounts.tidy"
+ORPHAN_AGE = timedelta(days=1)
+SESSION_KEPT = timedelta(days=90)
+
+
+def make_preview(job: Job) -> None:
+    """Draws the pages of a scan, `{"scan_id"}`, and says on the letter's page when they are there."""
+    with job.database.reading() as session:
+        scan = session.get_one(Scan, job.arguments["scan_id"])
+        digest = scan.digest
+    store = parts.letter_store(job.context)
+    error: str | None = None
+    try:
+        # Slow, in a child process, and without a transaction. Stored by content, so twice is once.
+        store.keep_previews(digest, scanning.render(store.original(digest)))
+    except DomainError as refused:
+        error = refused.detail
+    job.result = {"ready": error is None}
+    with job.effect() as session:
+        scan = session.get_one(Scan, job.arguments["scan_id"])
+        scan.preview_state, scan.preview_error = ("failed", error) if error else ("ready", None)
+
+
+def tidy(job: Job) -> None:
+    """Removes what nothing needs any more: files whose letter never came to be, old sessions, spent counters."""
+    store = parts.letter_store(job.context)
+    now = utc_now()
+    # A file is stored before its letter, so a young one may still be waiting for it.
+    old = [digest for digest, stored_at in store.originals() if stored_at < now - ORPHAN_AGE]
+    with job.database.reading() as session:
+        kept = {
+            digest
+            for start in range(0, len(old), 500)
+            for digest in session.scalars(select(Scan.digest).where(Scan.digest.in_(old[start : start + 500])))
+        }
+    for digest in old:
+        if digest not in kept:
+            store.remove(digest)
+    with job.effect() as session:
+        session.execute(delete(SignInSession).where(SignInSession.expires_at < now - SESSION_KEPT))
+        prune_attempts(session)
+
+
+JOBS: Jobs = {PREVIEW_JOB: make_preview, TIDY_JOB: tidy}
+SCHEDULE = {TIDY_JOB: 24 * 3600.0}
+"""Job -> seconds between two runs."""

@@ -1,0 +1,159 @@
+"""The tables of credits: audits as they were told, the append-only ledger, approved plans, people still unknown.
+
+The ledger is never updated and never deleted from: triggers in the migrations refuse it. A correction is a line
+that counters an earlier one and names it.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+from shared.database import NAMING, Hundredths, IdType, JsonType, PathType, UtcDateTime
+from shared.outbox import BigId
+
+
+class Base(DeclarativeBase):
+    """Tables that only credits has."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class LineKind(StrEnum):
+    """Why a ledger line is there."""
+
+    EARNED = "earned"
+    """An audited result."""
+    REVERSAL = "reversal"
+    """Counters the line named in `reverses`; carries its amount with the sign turned."""
+
+
+class Audit(Base):
+    """One audit of results, with the project as it was when the audit happened."""
+
+    __tablename__ = "audits"
+
+    audit_id: Mapped[str] = mapped_column(IdType, primary_key=True)
+    project_id: Mapped[str] = mapped_column(IdType, index=True)
+    project_number: Mapped[str] = mapped_column(String(40))
+    project_title: Mapped[str] = mapped_column(String(200))
+    organizer_path: Mapped[str] = mapped_column(PathType, index=True)
+    organizer_name: Mapped[str] = mapped_column(String(120))
+    mode: Mapped[str] = mapped_column(String(20))
+    convert: Mapped[bool] = mapped_column(Boolean)
+    held_from: Mapped[date] = mapped_column(Date)
+    held_to: Mapped[date] = mapped_column(Date)
+    plan_id: Mapped[str | None] = mapped_column(IdType)
+    plan_number: Mapped[str | None] = mapped_column(String(40))
+    plan_status: Mapped[str | None] = mapped_column(String(20))
+    plan_hours_per_credit: Mapped[Decimal | None] = mapped_column(Hundredths)
+    audited_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    chunks: Mapped[int] = mapped_column(Integer)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class LedgerLine(Base):
+    """One entry of the ledger. Written once, for ever."""
+
+    __tablename__ = "ledger_lines"
+    __table_args__ = (
+        CheckConstraint("kind IN ('earned', 'reversal')", name="kind"),
+        CheckConstraint("bucket IN ('coordinated', 'self_organized')", name="bucket"),
+        CheckConstraint("(kind = 'reversal') = (reverses IS NOT NULL)", name="reversal_names_its_line"),
+        CheckConstraint("CASE WHEN kind = 'reversal' THEN amount <= 0 ELSE amount >= 0 END", name="sign"),
+        CheckConstraint("hours >= 0", name="hours"),
+        # A result gives credits once per audit, however often the message comes; a line is countered once.
+        UniqueConstraint("result_id", "attempt", "kind"),
+        UniqueConstraint("reverses"),
+        # Covers the standing: one range for a teacher, one range for a whole cycle.
+        Index(
+            "ix_ledger_lines_standing",
+            "cycle",
+            "person_id",
+            "bucket",
+            "category",
+            "school_year",
+            "amount",
+            "kind",
+        ),
+        Index("ix_ledger_lines_person_id_id", "person_id", "id"),
+        Index("ix_ledger_lines_audit_id", "audit_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
+    kind: Mapped[str] = mapped_column(String(10))
+    person_id: Mapped[str] = mapped_column(IdType)
+    cycle: Mapped[int | None] = mapped_column(SmallInteger)
+    """Year in which the training cycle starts; None: the date lies in no cycle of any edition."""
+    school_year: Mapped[int] = mapped_column(SmallInteger)
+    """Year in which the school year starts: 2026 for 2026-2027."""
+    bucket: Mapped[str] = mapped_column(String(20))
+    category: Mapped[str] = mapped_column(String(40))
+    level: Mapped[str] = mapped_column(String(20))
+    audit_id: Mapped[str | None] = mapped_column(IdType, ForeignKey("audits.audit_id"))
+    result_id: Mapped[str | None] = mapped_column(IdType)
+    attempt: Mapped[int | None] = mapped_column(Integer)
+    hours: Mapped[Decimal | None] = mapped_column(Hundredths)
+    amount: Mapped[Decimal | None] = mapped_column(Hundredths)
+    """Credits before any ceiling; None: not known until the province decides (待定)."""
+    rule: Mapped[str] = mapped_column(String(20))
+    edition: Mapped[str | None] = mapped_column(String(40))
+    overlay: Mapped[str | None] = mapped_column(String(40))
+    flag: Mapped[str | None] = mapped_column(String(40))
+    """A mark of `rules.conversion`, for example `PLAN_MISSING`."""
+    sentence: Mapped[str] = mapped_column(Text)
+    entered_by: Mapped[str] = mapped_column(IdType)
+    """Account that entered the result; its name is in the copy of the office holders."""
+    audited_by: Mapped[str] = mapped_column(IdType)
+    """Account that audited it; on a counter-line, the one that took the audit back."""
+    reverses: Mapped[int | None] = mapped_column(BigId, ForeignKey("ledger_lines.id"))
+    effective_on: Mapped[date] = mapped_column(Date)
+    """Last day of the training: the order in which lines fill a ceiling."""
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    audit: Mapped[Audit | None] = relationship(lazy="raise")
+
+
+class ApprovedPlan(Base):
+    """A school's plan as it was approved: what its self-organised trainings rest on (FAQ-Q14)."""
+
+    __tablename__ = "approved_plans"
+
+    plan_id: Mapped[str] = mapped_column(IdType, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    number: Mapped[str] = mapped_column(String(40))
+    school_year: Mapped[str] = mapped_column(String(9))
+    unit_path: Mapped[str] = mapped_column(PathType, index=True)
+    version: Mapped[int] = mapped_column(Integer)
+    digest: Mapped[str] = mapped_column(String(80))
+    items: Mapped[list[dict[str, Any]]] = mapped_column(JsonType)
+    """`shared.events.plans.ApprovedItem` as JSON, in the order of the plan."""
+    approved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class UnknownPerson(Base):
+    """Somebody whom lines name and the register does not (yet): shown as 待核对 until accounts tells of them."""
+
+    __tablename__ = "unknown_people"
+
+    person_id: Mapped[str] = mapped_column(IdType, primary_key=True)
+    first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)

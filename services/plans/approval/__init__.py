@@ -1,0 +1,1 @@
+"""Submissions that travel by stages: drafting, submitting, deciding, history (审批)."""

@@ -1,0 +1,48 @@
+"""Who changed a submission last, which later comers are told, and who had a hand in it, who then may not approve it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from services.plans import workflow
+from services.plans.approval.models import Plan, PlanAuthor
+from shared import outbox
+from shared.actors import Actor
+from shared.errors import Conflict
+from shared.ui.filters import local_time
+
+
+def require_version(plan: Plan, version: int) -> None:
+    """Two people at once: the row is locked, so whoever comes second sees here that the first was faster.
+
+    Raises `Conflict` that says who did what, and when (T2, A15).
+    """
+    if plan.version == version:
+        return
+    label = workflow.ACTS[plan.changed_what].label if plan.changed_what in workflow.ACTS else "修改"
+    raise Conflict(
+        f"已由{plan.changed_by_name}于 {local_time(plan.changed_at)} 办理：{label}。请查看最新内容后再办理。",
+        decided_by=plan.changed_by_name,
+        decided_at=plan.changed_at.isoformat(),
+        verdict=plan.changed_what,
+        version=plan.version,
+    )
+
+
+def mark_change(plan: Plan, actor: Actor, what: str, now: datetime) -> None:
+    """Counts the change; `what` is the name of an act, or `edit`."""
+    plan.version += 1
+    plan.changed_by_name, plan.changed_at, plan.changed_what = actor.name, now, what
+
+
+def mark_author(session: Session, plan: Plan, actor: Actor, now: datetime) -> None:
+    """Notes that the actor drafted, edited or submitted the plan (T11). The plan must be in the database."""
+    model: Any = PlanAuthor
+    session.execute(
+        outbox.insert(session, model)
+        .values(plan_id=plan.id, account_id=actor.account_id, person_id=actor.person_id, since=now)
+        .on_conflict_do_nothing()
+    )

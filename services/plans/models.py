@@ -1,0 +1,50 @@
+"""What both halves of the service share: the tables' base, running numbers, and "under my authority" in SQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, MetaData, String, and_
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
+
+from shared.database import NAMING
+from shared.outbox import insert
+
+
+class Base(DeclarativeBase):
+    """Tables of plans."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class Counter(Base):
+    """The last number given out under a prefix."""
+
+    __tablename__ = "counters"
+
+    prefix: Mapped[str] = mapped_column(String(60), primary_key=True)
+    value: Mapped[int] = mapped_column(Integer)
+
+
+def next_number(session: Session, prefix: str, digits: int) -> str:
+    """The next number under a prefix, for example `P2026-360102-0001`.
+
+    Raising the counter locks its row until the commit, so no two transactions get the same number.
+    """
+    model: Any = Counter
+    statement = (
+        insert(session, model)
+        .values(prefix=prefix, value=1)
+        .on_conflict_do_update(index_elements=["prefix"], set_={"value": Counter.value + 1})
+        .returning(Counter.value)
+    )
+    return f"{prefix}-{session.execute(statement).scalar_one():0{digits}d}"
+
+
+def under(column: InstrumentedAttribute[str], path: str) -> ColumnElement[bool]:
+    """That the unit in `column` is the one at `path` or lies below it.
+
+    A range instead of LIKE: a prepared statement with a parameter in LIKE cannot use the index. Paths end with a
+    slash, and the character after the slash is "0".
+    """
+    return and_(column >= path, column < path[:-1] + "0")

@@ -1,0 +1,135 @@
+"""Reads the rows of an uploaded `.xlsx`, after making sure that reading it cannot hurt.
+
+A spreadsheet is a zip of XML. Before calamine sees it: sizes are checked before anything is unpacked, every XML part is
+parsed as a stream, and the furthest filled cell is found. The last is not a nicety: a file of five kilobytes with one
+word in cell XFD1048576 makes calamine ask for half a terabyte, which ends the process.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+from xml.parsers import expat
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from services.plans.files import MAX_UNPACKED, XLSX, Upload, check_archive
+from shared.errors import Invalid
+
+KINDS: dict[str, tuple[str, ...]] = {XLSX: ("xlsx",)}
+MAX_ROWS = 100_000
+MAX_COLUMNS = 52
+HEADER_WITHIN = 10
+"""The headings must stand in one of the first rows; titles may stand above."""
+CHUNK = 256 * 1024
+
+
+def read_rows(upload: Upload) -> Iterator[tuple[int, list[Any]]]:
+    """(row number as in the spreadsheet, its cells from column A on) of the first sheet, empty rows left out.
+
+    Raises `Invalid` for a file that is too large inside, damaged, or not a spreadsheet that we can read.
+    """
+    _make_sure(upload)
+    try:
+        sheet = CalamineWorkbook.from_filelike(io.BytesIO(upload.content)).get_sheet_by_index(0)
+        if sheet.start is None:
+            return
+        (first_row, first_column), rows = sheet.start, sheet.iter_rows()
+    except (CalamineError, ValueError, IndexError) as error:
+        raise refused(f"文件“{upload.name}”无法读取，请用 Excel 或 WPS 另存为 .xlsx 后重新上传。") from error
+    # iter_rows begins with row 1 but leaves out the empty columns on the left.
+    margin = [""] * first_column
+    for number, cells in enumerate(rows, start=1):
+        if number > first_row and any(cell != "" for cell in cells):
+            yield number, margin + list(cells)
+
+
+def column_letter(index: int) -> str:
+    """A for 0, AA for 26."""
+    letters = ""
+    index += 1
+    while index:
+        index, rest = divmod(index - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def refused(sentence: str) -> Invalid:
+    """The error for a file that cannot be taken as it is."""
+    return Invalid(sentence, fields={"file": [sentence]})
+
+
+def _make_sure(upload: Upload) -> None:
+    damaged = f"文件“{upload.name}”已损坏，请用 Excel 或 WPS 另存为 .xlsx 后重新上传。"
+    try:
+        with zipfile.ZipFile(io.BytesIO(upload.content)) as archive:
+            check_archive(upload.name, archive)
+            for member in archive.infolist():
+                with archive.open(member) as part:
+                    _scan(upload.name, member.filename, part)
+    except (zipfile.BadZipFile, expat.ExpatError, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+        raise refused(damaged) from error
+
+
+def _scan(name: str, member: str, part: Any) -> None:
+    """One part of the archive: unpacked to its end (a wrong checksum raises), and parsed if it is XML."""
+    scanner = _Scanner(name, member) if member.lower().endswith((".xml", ".rels")) else None
+    unpacked = 0
+    while piece := part.read(CHUNK):
+        unpacked += len(piece)
+        if unpacked > MAX_UNPACKED:
+            raise refused(f"文件“{name}”解压后过大，请删去多余内容后重新上传。")
+        if scanner:
+            scanner.parser.Parse(piece, False)
+    if scanner:
+        scanner.parser.Parse(b"", True)
+
+
+class _Scanner:
+    """Watches where filled cells stand, and that sheets are parts that were watched too."""
+
+    def __init__(self, name: str, member: str) -> None:
+        self.name = name
+        self.relations = member == "xl/_rels/workbook.xml.rels"
+        self.row = self.column = 0
+        self.parser = expat.ParserCreate(namespace_separator=" ")
+        self.parser.StartElementHandler = self.start
+        self.parser.StartDoctypeDeclHandler = self.doctype
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """Called for each element; kept short, since a large sheet has a million of them."""
+        kind = tag.rpartition(" ")[2]
+        if kind == "c":
+            reference = attributes.get("r")
+            if reference is None:
+                self.column += 1
+            else:
+                letters = reference.rstrip("0123456789")
+                self.row = int(reference[len(letters) :] or 0)
+                self.column = _column_number(letters)
+        elif kind == "v" or kind == "is" or kind == "f":
+            if self.row > MAX_ROWS + HEADER_WITHIN or self.column > MAX_COLUMNS:
+                raise refused(
+                    f"文件“{self.name}”内容超出范围：最多 {MAX_ROWS} 行、{MAX_COLUMNS} 列；"
+                    f"请删去第 {self.row} 行、第 {self.column} 列一带的多余内容后重新上传。"
+                )
+        elif kind == "row":
+            self.row = int(attributes.get("r") or self.row + 1)
+            self.column = 0
+        elif kind == "Relationship" and self.relations:
+            target = attributes.get("Target", "").lower()
+            if attributes.get("Type", "").endswith("/worksheet") and not target.endswith(".xml"):
+                raise refused(f"文件“{self.name}”的结构不合规范，请用 Excel 或 WPS 另存为 .xlsx 后重新上传。")
+
+    def doctype(self, *_: Any) -> None:
+        """Spreadsheets have none; where there is one, entities would follow."""
+        raise refused(f"文件“{self.name}”的结构不合规范，请用 Excel 或 WPS 另存为 .xlsx 后重新上传。")
+
+
+def _column_number(letters: str) -> int:
+    number = 0
+    for letter in letters.upper():
+        number = number * 26 + ord(letter) - 64
+    return number

@@ -1,0 +1,11 @@
+"""What plans listens to: units, people and offices (accounts), and what an audit came to (credits)."""
+
+from __future__ import annotations
+
+from services.plans.projects.auditing import record_credits
+from shared import directory
+from shared.events.credits import CreditsRecorded
+from shared.inbox import Handlers
+
+HANDLERS: Handlers = {**directory.HANDLERS, CreditsRecorded: record_credits}
+"""Event -> what is done with it, in the transaction of its inbox row."""

@@ -1,0 +1,144 @@
+"""Signed actor tokens (ES256): accounts signs who somebody is, every service reads it without asking accounts.
+
+Public keys are published as a JWKS with `kid`; the newest key signs, older ones still verify, so that keys change
+without signing anyone out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet
+
+from shared.actors import Actor, Level, Office, Post, Unit
+from shared.errors import NotSignedIn
+
+ISSUER = "xuefen-accounts"
+AUDIENCE = "xuefen"
+COOKIE = "xuefen_session"
+LIFETIME = timedelta(hours=12)
+"""A working day; the session itself is ended earlier by signing out or suspension."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token says, once its signature and dates have been checked."""
+
+    actor: Actor
+    issued_at: datetime
+    expires_at: datetime
+
+
+class TokenSigner:
+    """Makes tokens; only accounts has one."""
+
+    def __init__(self, token_dir: Path) -> None:
+        # A folder of its own, so that the other services can be given the public keys alone (another volume).
+        self._private = token_dir / "private" / "keys.json"
+        if not self._private.exists():
+            self._private.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _write(self._private, {"keys": [_new_key()]})
+        keys = KeySet.import_key_set(json.loads(self._private.read_text()))
+        self._key = keys.keys[-1]
+        public = {"keys": [key.as_dict(private=False) for key in keys.keys]}
+        _write(token_dir / "jwks.json", public, mode=0o644)
+
+    def sign(self, actor: Actor, now: datetime | None = None) -> str:
+        """A token for the actor, good for `LIFETIME`."""
+        now = now or datetime.now(UTC)
+        claims = {
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+            "sub": actor.account_id,
+            "sid": actor.session_id,
+            "iat": int(now.timestamp()),
+            # To the microsecond: a token must not outlive the end of access in the same second.
+            "at": now.isoformat(),
+            "exp": int((now + LIFETIME).timestamp()),
+            "person": actor.person_id,
+            "name": actor.name,
+            "posts": [
+                [post.office, post.unit.path, post.unit.name, post.unit.level, post.body] for post in actor.posts
+            ],
+        }
+        return str(jwt.encode({"alg": "ES256", "kid": self._key.kid}, claims, self._key))
+
+
+class TokenVerifier:
+    """Reads tokens by the public keys in a file, which is read again when a token names a key it does not have."""
+
+    def __init__(self, jwks: Path) -> None:
+        self._path = jwks
+        self._keys: KeySet | None = None
+        self._rules = jwt.JWTClaimsRegistry(
+            leeway=10,
+            iss={"essential": True, "value": ISSUER},
+            aud={"essential": True, "value": AUDIENCE},
+            exp={"essential": True},
+            sub={"essential": True},
+        )
+
+    def verify(self, token: str) -> Claims:
+        """Who the token speaks of. Raises `NotSignedIn` when it is forged, foreign or expired."""
+        try:
+            claims = self._decode(token).claims
+            self._rules.validate(claims)
+            posts = tuple(
+                Post(Office(office), Unit(path, name, Level(level)), body)
+                for office, path, name, level, body in claims["posts"]
+            )
+        except (JoseError, ValueError, KeyError, TypeError, OSError) as error:
+            raise NotSignedIn("登录已过期或无效，请重新登录。") from error
+        actor = Actor(
+            account_id=claims["sub"],
+            person_id=claims["person"],
+            name=claims["name"],
+            posts=posts,
+            session_id=claims["sid"],
+        )
+        return Claims(
+            actor=actor,
+            issued_at=datetime.fromisoformat(claims["at"]),
+            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+        )
+
+    def _decode(self, token: str) -> Any:
+        if self._keys is None:
+            self._keys = self._load()
+        try:
+            return jwt.decode(token, self._keys, algorithms=["ES256"])
+        except (JoseError, ValueError):
+            # Perhaps signed by a key that was made since.
+            self._keys = self._load()
+            return jwt.decode(token, self._keys, algorithms=["ES256"])
+
+    def _load(self) -> KeySet:
+        return KeySet.import_key_set(json.loads(self._path.read_text()))
+
+
+def rotate(token_dir: Path, keep: int = 2) -> None:
+    """Adds a signing key and drops the oldest beyond `keep`; tokens of the kept keys stay good."""
+    path = token_dir / "private" / "keys.json"
+    keys = json.loads(path.read_text())["keys"]
+    _write(path, {"keys": [*keys, _new_key()][-keep:]})
+    TokenSigner(token_dir)
+
+
+def _new_key() -> dict[str, Any]:
+    key = ECKey.generate_key("P-256", parameters={"use": "sig", "alg": "ES256"}, auto_kid=True)
+    return dict(key.as_dict(private=True))
+
+
+def _write(path: Path, content: dict[str, Any], mode: int = 0o600) -> None:
+    """Replaces a file in one step, so that a reader never sees half of it."""
+    fresh = path.with_suffix(f".{os.getpid()}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
+        json.dump(content, file)
+    fresh.replace(path)

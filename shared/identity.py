@@ -1,0 +1,54 @@
+"""Identity numbers (身份证号): checked, masked, hashed. Never logged, never sent between services in the clear."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from datetime import date
+
+from stdnum.cn import ric
+from stdnum.exceptions import InvalidChecksum, InvalidFormat, InvalidLength, ValidationError
+
+from shared.errors import Invalid
+
+
+def normalize_identity(raw: str) -> str:
+    """The 18 characters, upper case, without spaces.
+
+    Raises `Invalid` with a sentence that says what is wrong, for example that a spreadsheet has turned the
+    number into 3.60102E+17 (B9).
+    """
+    text = raw.strip().replace(" ", "").upper()
+    if not text:
+        raise Invalid("身份证号为空，请填写 18 位身份证号。")
+    if "E+" in text or text.endswith(".0") or "." in text:
+        raise Invalid(
+            f"身份证号“{raw.strip()}”已被表格软件改成数值（科学计数法），原号码已丢失；"
+            "请把该列设为“文本”格式后重新填写 18 位号码。"
+        )
+    try:
+        return str(ric.validate(text))
+    except InvalidLength:
+        raise Invalid(f"身份证号应为 18 位，这里是 {len(text)} 位，请核对。") from None
+    except InvalidChecksum:
+        hint = "；末尾为 000，可能已被表格软件截断，请把该列设为“文本”格式后重填" if text.endswith("000") else ""
+        raise Invalid(f"身份证号校验位不对，请逐位核对{hint}。") from None
+    except InvalidFormat:
+        raise Invalid("身份证号只能由 17 位数字和末位数字或 X 组成，请核对。") from None
+    except ValidationError:
+        raise Invalid("身份证号中的地区码或出生日期不存在，请核对。") from None
+
+
+def mask_identity(number: str) -> str:
+    """The first six and last four characters; the rest as asterisks (T24)."""
+    return number[:6] + "********" + number[-4:]
+
+
+def identity_hash(number: str, key: bytes) -> str:
+    """Keyed hash by which services recognise a person without holding the number (hex, 64 characters)."""
+    return hmac.new(key, number.encode(), hashlib.sha256).hexdigest()
+
+
+def birth_date(number: str) -> date:
+    """The date of birth inside a valid number."""
+    return date(int(number[6:10]), int(number[10:12]), int(number[12:14]))

@@ -1,0 +1,68 @@
+"""Keyset paging: a page starts after the last row of the one before, so the last costs as much as the first."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Select, tuple_
+from sqlalchemy.orm import Session
+
+from shared.errors import Invalid
+
+T = TypeVar("T")
+PAGE_SIZE = 50
+MAX_PAGE_SIZE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows, and the cursor of the next page (None: that was all)."""
+
+    items: Sequence[T]
+    next: str | None
+
+
+def page(
+    session: Session,
+    query: Select[T],
+    keys: Sequence[Any],
+    *,
+    cursor: str | None = None,
+    limit: int = PAGE_SIZE,
+    descending: bool = False,
+) -> Page[T]:
+    """One page of `query` ordered by `keys` (columns of the entity; the last one unique, none of them null).
+
+    Raises `Invalid` for a cursor that is not one of ours.
+    """
+    limit = max(1, min(limit, MAX_PAGE_SIZE))
+    if cursor:
+        after = tuple_(*keys)
+        values = _decode(cursor, len(keys))
+        query = query.where(after < tuple_(*values) if descending else after > tuple_(*values))
+    query = query.order_by(*[key.desc() if descending else key.asc() for key in keys]).limit(limit + 1)
+    rows: list[Any] = list(session.scalars(query))
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return Page(rows, _encode([getattr(rows[-1], key.key) for key in keys]) if more else None)
+
+
+def _encode(values: list[Any]) -> str:
+    plain = [["t", v.isoformat()] if isinstance(v, datetime) else ["v", v] for v in values]
+    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str, count: int) -> list[Any]:
+    try:
+        raw = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        values = [datetime.fromisoformat(v) if kind == "t" else v for kind, v in raw]
+        if len(values) != count or not all(isinstance(v, (str, int, datetime)) for v in values):
+            raise ValueError("wrong shape")
+    except (ValueError, TypeError) as error:
+        raise Invalid("翻页位置无效，请回到第一页。", fields={"cursor": ["翻页位置无效"]}) from error
+    return values

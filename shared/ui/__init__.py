@@ -1,0 +1,1 @@
+"""The common look: base page, macros, styles, icons; words and figures as people read them."""

@@ -1,0 +1,83 @@
+"""Every event as it was once published must load for ever, and today's message must still say all that it said."""
+
+from __future__ import annotations
+
+import ast
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.events import REGISTRY
+from shared.migrations import ROOT
+from shared.service import load_service
+from shared.settings import SERVICES
+from tests.contracts.make_samples import SAMPLES, example
+
+STORED = sorted(SAMPLES.glob("*.json"))
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_every_event_has_a_stored_sample(name: str) -> None:
+    assert (SAMPLES / f"{name}.json").exists(), f"{name} has no sample: run `make event-sample` and commit the file"
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda p: p.stem)
+def test_every_message_ever_stored_still_loads(path: Path) -> None:
+    payload = json.loads(path.read_text())
+    event = REGISTRY[path.stem].load(payload)
+    assert event.dump().keys() >= payload.keys(), "a field that was promised is gone"
+    assert _shape(event.dump()) >= _shape(payload)
+
+
+@pytest.mark.parametrize("path", STORED, ids=lambda p: p.stem)
+def test_unknown_fields_are_skipped(path: Path) -> None:
+    payload = json.loads(path.read_text()) | {"a_field_of_next_year": 1}
+    REGISTRY[path.stem].load(payload)
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_a_message_survives_the_journey(name: str) -> None:
+    event = example(REGISTRY[name], name)
+    assert REGISTRY[name].load(json.loads(json.dumps(event.dump()))) == event
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_the_name_says_owner_and_version(name: str) -> None:
+    owner, what, version = name.split(".")
+    assert owner in SERVICES
+    assert what
+    assert version[0] == "v"
+    assert version[1:].isdigit()
+    assert REGISTRY[name].__module__ == f"shared.events.{owner}"
+
+
+def test_every_event_has_a_listener_or_says_why_not() -> None:
+    heard = {event for service in SERVICES for event in load_service(service).handlers}
+    for name, event in REGISTRY.items():
+        assert event in heard or "No listener:" in (event.__doc__ or ""), f"nobody listens to {name}"
+
+
+def test_only_the_owner_publishes() -> None:
+    for service in SERVICES:
+        own = {event.__name__ for event in REGISTRY.values() if event.__module__ == f"shared.events.{service}"}
+        every = {event.__name__ for event in REGISTRY.values()}
+        for path in (ROOT / "services" / service).rglob("*.py"):
+            for made in _constructed(path) & every:
+                assert made in own, f"{path} makes {made}, which is not {service}'s to publish"
+
+
+def _constructed(path: Path) -> set[str]:
+    """Names that are called in a file: constructing an event is a call."""
+    tree = ast.parse(path.read_text())
+    return {n.func.id for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+
+
+def _shape(value: Any, prefix: str = "") -> set[str]:
+    """Paths of all fields in a message."""
+    if isinstance(value, dict):
+        return {p for k, v in value.items() for p in _shape(v, f"{prefix}.{k}")}
+    if isinstance(value, list):
+        return {p for v in value for p in _shape(v, f"{prefix}[]")}
+    return {prefix}

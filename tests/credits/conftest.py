@@ -1,0 +1,91 @@
+"""Every test of credits that touches a database runs on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import time_machine
+from flask.testing import FlaskClient
+
+from services.credits.app import service
+from shared import migrations
+from shared.auth import TokenSigner, TokenVerifier
+from shared.database import Database
+from shared.service import Runtime
+from shared.settings import load_settings
+from shared.web import build_app
+from tests import servers
+
+NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
+"""A Tuesday morning in school year 2026-2027, the fourth of the cycle 2023—2028."""
+
+
+@contextmanager
+def fresh_database(kind: str, folder: Path) -> Iterator[Database]:
+    """An empty database of that kind at the newest migration."""
+    if kind == "postgres":
+        servers.need_servers(rabbitmq=False)
+        url = servers.create_database("credits_test")
+    else:
+        url = f"sqlite:///{folder / 'credits.db'}"
+    made = Database(url)
+    try:
+        migrations.upgrade("credits", made.engine)
+        yield made
+    finally:
+        made.dispose()
+        if kind == "postgres":
+            servers.drop_database(url)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database of its own for each test."""
+    with fresh_database(request.param, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgres"], scope="module")
+def common_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """One database for all tests of a module that give each history a person of its own."""
+    with fresh_database(request.param, tmp_path_factory.mktemp("credits")) as made:
+        yield made
+
+
+@pytest.fixture
+def postgres(tmp_path: Path) -> Iterator[Database]:
+    """PostgreSQL only: what needs two writers at once."""
+    with fresh_database("postgres", tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def now() -> Iterator[datetime]:
+    """Stops the calendar at `NOW`."""
+    with time_machine.travel(NOW, tick=True):
+        yield NOW
+
+
+@pytest.fixture
+def run(database: Database, tmp_path: Path) -> Runtime:
+    """The service with that database and keys of its own."""
+    settings = load_settings({"XUEFEN_DATA": str(tmp_path / "data")})
+    TokenSigner(settings.token_dir)
+    return Runtime(
+        service=service,
+        settings=settings,
+        database=database,
+        verifier=TokenVerifier(settings.token_dir / "jwks.json"),
+    )
+
+
+@pytest.fixture
+def client(run: Runtime, now: datetime) -> FlaskClient:
+    """Calls the service as a browser or a program would."""
+    app = build_app(run)
+    app.config["TESTING"] = True
+    return app.test_client()

@@ -1,0 +1,100 @@
+"""`kill -9` in the middle of the job: after the next start everything is there, once."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.client import wait_for
+from tests.running import BIN, DATA, System
+from tests.servers import need_servers
+
+
+@pytest.fixture(params=["embedded", pytest.param("servers", marks=pytest.mark.servers)])
+def own_system(request: pytest.FixtureRequest) -> Iterator[System]:
+    """A system of this test alone, since it is going to be killed."""
+    if request.param == "servers":
+        need_servers()
+    running = System(request.param)
+    try:
+        yield running.start()
+    finally:
+        running.remove()
+
+
+@pytest.mark.parametrize("word", ["县级待办", "审核成绩 200 人", "共两行", "收到授权函"])
+def test_killed_in_the_middle_and_resumed(own_system: System, tmp_path: Path, word: str) -> None:
+    """Cut off right after one step; the resumed demonstration finds every number right and nothing applied twice."""
+    demo = _start_demo(own_system, tmp_path)
+    said: list[str] = []
+
+    def reached() -> bool:
+        assert demo.stdout is not None
+        line = demo.stdout.readline()
+        said.append(line)
+        assert line or demo.poll() is None, "the demonstration ended before: " + "".join(said)
+        return word in line
+
+    wait_for(reached, word, 60)
+    own_system.kill()
+    assert demo.wait(60) == 1, "a demonstration whose system is gone must fail"
+    own_system.start()
+    resumed = subprocess.run(
+        _command(own_system, "--resume"), cwd=tmp_path, capture_output=True, text=True, timeout=180
+    )
+    assert resumed.returncode == 0, "".join(said) + resumed.stdout + resumed.stderr
+    assert "续演" in resumed.stdout
+
+
+def test_a_second_start_keeps_all_data(own_system: System) -> None:
+    """Stopped as by Ctrl-C it ends with 0, and the next start knows what was done."""
+    project = own_system.sign_in("county.donghu").post(
+        "/plans/api/v1/projects",
+        {
+            "title": "重启前发布的项目",
+            "category": "county_training",
+            "mode": "online",
+            "convert": True,
+            "school_year": "2026-2027",
+            "held_from": "2026-10-12",
+            "held_to": "2026-10-21",
+            "hours": "20",
+        },
+    )
+    assert own_system.stop() == 0, own_system.text
+    own_system.start()
+    again = own_system.sign_in("county.donghu").get(f"/plans/api/v1/projects/{project['id']}")
+    assert again["title"] == "重启前发布的项目"
+
+
+def test_two_on_one_data_folder_are_refused(own_system: System) -> None:
+    """The second says why and what to do, in one line."""
+    if own_system.kind == "servers":
+        pytest.skip("servers: tests/house/test_prepare_servers.py")
+    second = subprocess.run(
+        [str(BIN / "xuefen"), "run", "--data", str(own_system.folder), "--port", "1"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert second.returncode == 1
+    assert "DATA=" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def _command(system: System, *options: str) -> list[str]:
+    return [str(BIN / "xuefen"), "demo", "--url", system.url, "--files", str(DATA), *options]
+
+
+def _start_demo(system: System, folder: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        _command(system),
+        cwd=folder,
+        env={"PYTHONUNBUFFERED": "1", "PATH": str(BIN)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )

@@ -1,0 +1,143 @@
+"""Every test of plans that touches a database runs on SQLite and on PostgreSQL, with the sample province known."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from services.plans.app import service
+from services.plans.models import Base
+from shared import migrations
+from shared.actors import Actor
+from shared.auth import TokenSigner, TokenVerifier
+from shared.database import Database, PlatformBase, new_id
+from shared.directory import DirectoryBase
+from shared.service import Runtime
+from shared.settings import load_settings
+from shared.web import build_app
+from tests import servers
+from tests.plans import builders
+
+IDENTITY_KEY = "test-identity-key"
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated and seeded file, copied for each test."""
+    path = tmp_path_factory.mktemp("plans") / "template.db"
+    database = Database(f"sqlite:///{path}")
+    _prepare(database)
+    # Closing the last connection moves everything out of the write-ahead log into the file.
+    database.dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_database() -> Iterator[Database]:
+    """One migrated database for the whole run, emptied for each test."""
+    servers.need_servers(rabbitmq=False)
+    url = servers.create_database("plans_test")
+    database = Database(url)
+    migrations.upgrade("plans", database.engine)
+    yield database
+    database.dispose()
+    servers.drop_database(url)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database that knows the sample province and nothing else."""
+    if request.param == "postgres":
+        yield _emptied(request.getfixturevalue("postgres_database"))
+        return
+    copy = tmp_path / "plans.db"
+    shutil.copy(request.getfixturevalue("sqlite_template"), copy)
+    made = Database(f"sqlite:///{copy}")
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def postgres(postgres_database: Database) -> Database:
+    """PostgreSQL only: what needs two writers at once."""
+    return _emptied(postgres_database)
+
+
+@pytest.fixture
+def session(database: Database) -> Iterator[Session]:
+    """One transaction for a whole test of operations."""
+    with database.transaction() as opened:
+        yield opened
+
+
+@pytest.fixture
+def run(database: Database, tmp_path: Path) -> Runtime:
+    """The service with that database and keys of its own."""
+    settings = load_settings({"XUEFEN_DATA": str(tmp_path / "data"), "XUEFEN_IDENTITY_KEY": IDENTITY_KEY})
+    TokenSigner(settings.token_dir)
+    return Runtime(
+        service=service,
+        settings=settings,
+        database=database,
+        verifier=TokenVerifier(settings.token_dir / "jwks.json"),
+    )
+
+
+@pytest.fixture
+def client(run: Runtime) -> FlaskClient:
+    """Calls the service as a browser or a program would."""
+    app = build_app(run)
+    app.config["TESTING"] = True
+    return app.test_client()
+
+
+class Caller:
+    """Somebody who calls the API; every POST has a key of its own."""
+
+    def __init__(self, client: FlaskClient, token: str) -> None:
+        self.client, self.token = client, token
+
+    def __call__(self, method: str, path: str, *, version: int | None = None, key: str = "", **options: Any) -> Any:
+        """The response to one request under `/plans/api/v1`."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        if method == "POST":
+            headers["Idempotency-Key"] = key or new_id()
+        if version is not None:
+            headers["If-Match"] = f'"{version}"'
+        return self.client.open("/plans/api/v1" + path, method=method, headers=headers, **options)
+
+
+@pytest.fixture
+def call_as(client: FlaskClient, run: Runtime) -> Callable[[str | Actor], Caller]:
+    """A caller for a sample username or an actor."""
+    signer = TokenSigner(run.settings.token_dir)
+
+    def make(who: str | Actor) -> Caller:
+        return Caller(client, signer.sign(builders.actor(who) if isinstance(who, str) else who))
+
+    return make
+
+
+def _prepare(database: Database) -> None:
+    migrations.upgrade("plans", database.engine)
+    with database.transaction() as session:
+        builders.seed(session, IDENTITY_KEY.encode())
+
+
+def _emptied(database: Database) -> Database:
+    tables = [
+        table.name
+        for metadata in (PlatformBase.metadata, DirectoryBase.metadata, Base.metadata)
+        for table in metadata.tables.values()
+    ]
+    with database.transaction() as session:
+        session.execute(text(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE"))
+        builders.seed(session, IDENTITY_KEY.encode())
+    return database

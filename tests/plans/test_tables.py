@@ -1,0 +1,182 @@
+"""The tables that officials change: routes and categories; and the content of a plan with its checks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from services.plans import categories, routes
+from services.plans.approval import content as contents
+from services.plans.routes import route_in_force
+from services.plans.terms import bounds, first_year, school_year_of
+from shared.actors import Level
+from shared.tables import TableError
+
+
+@pytest.mark.parametrize(
+    ("affiliation", "levels"),
+    [
+        (Level.COUNTY, ["county", "district", "province"]),
+        (Level.DISTRICT, ["district", "province"]),
+        (Level.PROVINCE, ["province"]),
+    ],
+)
+def test_stages_follow_from_who_runs_the_school(affiliation: Level, levels: list[str]) -> None:
+    route = route_in_force("school_plan", date(2026, 9, 1))
+    assert [stage.level for stage in route.stages_of(affiliation)] == levels
+
+
+def test_no_route_before_the_first_version() -> None:
+    with pytest.raises(LookupError):
+        route_in_force("school_plan", date(2018, 8, 31))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (('office = "plan_review"', 'office = "plan_reviewer"'), "office"),
+        (('level = "county"', 'level = "town"'), "level"),
+        (('name = "district_review"', 'name = "county_review"'), "same name"),
+        (("since = 2018-09-01", 'since = "soon"'), "since"),
+        (('act = "filing"', 'akt = "filing"'), "akt"),
+    ],
+)
+def test_a_wrong_line_stops_the_service(
+    change: tuple[str, str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "routes.toml"
+    broken.write_text(routes.TABLE.read_text(encoding="utf-8").replace(change[0], change[1], 1), encoding="utf-8")
+    monkeypatch.setattr(routes, "TABLE", broken)
+    with pytest.raises(TableError, match=words):
+        routes.routes.__wrapped__()
+
+
+PREVIEWS = [
+    ("county_training", "centralized", "60", True, None, "6.0", "60 学时 ÷ 10（集中培训）= 6.0 学分，计入统筹"),
+    ("county_training", "online", "50", True, None, "2.5", "50 学时 ÷ 20（网络研修）"),
+    ("county_training", "centralized", "60", False, None, "0.0", "未勾选折算"),
+    ("school_training", "centralized", "20", True, "12.5", "1.6", "方案自定标准"),
+    ("fallback_training", "online", "60", True, None, "3.0", "每学年最多计 1.5 学分"),
+    ("full_staff_training", "online", "60", True, None, None, "待省厅明确"),
+]
+
+
+@pytest.mark.parametrize(("key", "mode", "hours", "convert", "rate", "credits", "words"), PREVIEWS)
+def test_preview(
+    key: str, mode: str, hours: str, convert: bool, rate: str | None, credits: str | None, words: str
+) -> None:
+    found = categories.preview(
+        categories.categories()[key], mode, Decimal(hours), convert, Decimal(rate) if rate else None
+    )
+    assert (str(found.credits) if found.credits is not None else None) == credits
+    assert words in found.sentence
+    assert found.sentence.endswith("以学分服务按当前版本折算为准。")
+
+
+def test_self_organized_training_is_the_schools_and_needs_a_plan() -> None:
+    for category in categories.categories().values():
+        of_school = category.bucket == "self_organized"
+        assert (category.publishers == (Level.SCHOOL,)) is of_school
+        if of_school:
+            assert category.needs_plan == "school_plan"
+            assert set(category.item_kinds) <= set(contents.ITEM_KINDS)
+
+
+@pytest.mark.parametrize(
+    ("text", "year"), [("2026-2027", 2026), ("2026-2028", None), ("2026", None), ("26-27", None), ("", None)]
+)
+def test_school_years(text: str, year: int | None) -> None:
+    assert first_year(text) == year
+
+
+def test_a_school_year_begins_in_september() -> None:
+    assert school_year_of(date(2026, 8, 31)) == "2025-2026"
+    assert school_year_of(date(2026, 9, 1)) == "2026-2027"
+    assert bounds("2026-2027") == (date(2026, 9, 1), date(2027, 8, 31))
+
+
+ITEM = contents.Item(
+    id="i1",
+    kind="school_training",
+    title="专题培训",
+    hours=Decimal(20),
+    hours_per_credit=Decimal(10),
+    held_from=date(2026, 10, 1),
+    held_to=date(2026, 10, 2),
+    responsible="教导处",
+    assessment="考核",
+    records="签到表",
+)
+FILE = contents.Attachment(id="a1", name="方案.pdf", media_type="application/pdf", size=9, sha256="ab" * 32)
+CONTENT = contents.Content(
+    kind="school_plan",
+    unit_path="36/1/2/3/",
+    school_year="2026-2027",
+    title="方案",
+    aims="目标",
+    items=(ITEM,),
+    attachments=(FILE,),
+)
+CHANGES = [
+    replace(CONTENT, title="方案 "),
+    replace(CONTENT, items=(replace(ITEM, hours=Decimal("20.01")),)),
+    replace(CONTENT, items=(replace(ITEM, held_to=None),)),
+    replace(CONTENT, items=()),
+    replace(CONTENT, attachments=(replace(FILE, sha256="cd" * 32),)),
+    replace(CONTENT, attachments=()),
+]
+
+
+@pytest.mark.parametrize("changed", CHANGES)
+def test_any_change_changes_the_digest(changed: contents.Content) -> None:
+    assert changed.digest() != CONTENT.digest()
+
+
+def test_a_frozen_version_comes_back_with_the_same_digest() -> None:
+    again = contents.load(CONTENT.dump())
+    assert again.digest() == CONTENT.digest()
+    assert (again.hours, again.credits) == (20, 2)
+    # The database gives 20.0 where the form gave 20: the same figure, the same digest.
+    assert replace(CONTENT, items=(replace(ITEM, hours=Decimal("20.0")),)).digest() == CONTENT.digest()
+
+
+def of_items(*items: contents.Item) -> contents.Content:
+    """The content with other items."""
+    return replace(CONTENT, items=items)
+
+
+FINDINGS = [
+    (of_items(replace(ITEM, hours_per_credit=Decimal("9.9"))), "PLAN_STANDARD_BELOW_COUNTY", True),
+    (of_items(replace(ITEM, kind="other", hours_per_credit=Decimal(5))), "PLAN_STANDARD_BELOW_COUNTY", True),
+    (of_items(replace(ITEM, kind="other")), "OWN_STANDARD", False),
+    (replace(CONTENT, aims=" "), "AIMS_MISSING", True),
+    (of_items(), "ITEMS_MISSING", True),
+    (of_items(replace(ITEM, held_to=date(2026, 9, 1))), "DATES_REVERSED", True),
+    (of_items(replace(ITEM, held_to=date(2027, 9, 1))), "DATES_OUTSIDE_YEAR", False),
+    (of_items(replace(ITEM, held_to=None)), "DATES_MISSING", False),
+    (of_items(replace(ITEM, records="")), "RECORDS_MISSING", False),
+    (of_items(ITEM, replace(ITEM, id="i2")), "ITEM_DOUBLED", False),
+]
+
+
+@pytest.mark.parametrize(("content", "code", "blocking"), FINDINGS)
+def test_checks_find_it(content: contents.Content, code: str, blocking: bool) -> None:
+    found = [finding for finding in contents.check(content, "primary") if finding.code == code]
+    assert len(found) == 1
+    assert found[0].blocking is blocking
+
+
+def test_a_good_plan_has_no_findings_and_a_stricter_rate_is_allowed() -> None:
+    stricter = replace(CONTENT, items=(replace(ITEM, hours_per_credit=Decimal(12)),))
+    assert contents.check(stricter, "primary") == []
+
+
+def test_points_may_be_tied_to_every_field_and_file() -> None:
+    places = CONTENT.places()
+    assert places[("items", "items.0.hours_per_credit")] == "项目 1“专题培训” · 学分折算标准"
+    assert places[("attachments", "a1")] == "附件“方案.pdf”"
+    assert ("items", "items.1.hours") not in places
