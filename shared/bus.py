@@ -50,6 +50,7 @@ class Consumer:
         self._dead: Any = None
         self._tag = ""
         self._alone = True
+        self._was_consuming = False
         self._deliveries: list[Any] = []
         self._dead_letters: list[Any] = []
         self.beat = time.monotonic()
@@ -81,16 +82,20 @@ class Consumer:
             except Exception as error:  # broker or database away: nothing is lost, it comes again
                 failures += 1
                 log.warning("consumer_waits", error=f"{type(error).__name__}: {error}", failures=failures)
-                # Each new connection counts as a delivery of what is at hand, so the pauses grow long.
-                stop.wait(min(0.1 * 2**failures, 30.0) * random.uniform(0.5, 1.0))  # noqa: S311
+                # Whatever was at hand counts as delivered once more, so these pauses grow longer than those
+                # before a connection that cannot be made.
+                longest = 30.0 if self._was_consuming else 3.0
+                stop.wait(min(0.1 * 2**failures, longest) * random.uniform(0.5, 1.0))  # noqa: S311
             self.beat = time.monotonic()
         self.close()
 
     def close(self) -> None:
         """Throws the connection away; what is not acknowledged is delivered again."""
+        self._was_consuming = bool(self._tag)
         if self._connection is not None:
             self._connection.collect()
         self._connection = self._events = self._dead = None
+        self._tag = ""
         self._deliveries, self._dead_letters = [], []
 
     def _open(self) -> None:

@@ -108,7 +108,13 @@ def serve(settings: Settings, host: str, port: int, on_ready: Callable[[Embedded
     """Runs everything until Ctrl-C or SIGTERM. Raises `AlreadyRunning` or `OSError` when the port is taken."""
     embedded = Embedded(settings)
     server = waitress.create_server(
-        embedded.wsgi(), host=host, port=port, threads=8, max_request_body_size=22 * 1024 * 1024, ident=None
+        embedded.wsgi(),
+        host=host,
+        port=port,
+        threads=8,
+        # Far above what Flask accepts, so that a file too large gets Flask's sentence and not waitress's.
+        max_request_body_size=256 * 1024 * 1024,
+        ident=None,
     )
     embedded.start()
     try:

@@ -45,6 +45,14 @@ class Demo:
             self.people[username] = Person(self.url, key_seed=self.run_id).sign_in(username, PASSWORD)
         return self.people[username]
 
+    def decide_once(self, name: str, find: Callable[[], str]) -> str:
+        """What this run chose from what it found; a resumed run keeps to it, though it would find other things."""
+        state: dict[str, str] = json.loads(STATE.read_text())
+        if name not in state:
+            state[name] = find()
+            STATE.write_text(json.dumps(state))
+        return state[name]
+
     def say(self, text: str) -> None:
         """Prints a step with the seconds since the start."""
         click.echo(f"{time.monotonic() - self.started:7.2f}s  {text}")
@@ -66,17 +74,13 @@ class Demo:
         raise DemoFailed(f"{text}: was accepted")
 
 
-def free_school_year(school: Person, demo: Demo) -> str:
-    """The school year of this run: the first for which the school has no plan yet; the same when resumed."""
-    state = json.loads(STATE.read_text())
-    if "school_year" not in state:
-        taken = {plan["school_year"] for plan in school.all("/plans/api/v1/plans")}
-        years = (f"{year}-{year + 1}" for year in (2026, 2025, 2024, 2023, 2027))
-        state["school_year"] = next((y for y in years if y not in taken), None)
-        if state["school_year"] is None:
-            raise DemoFailed("the sample school has a plan for every year of the cycle; start with a fresh DATA=")
-        STATE.write_text(json.dumps(state))
-    return str(state["school_year"])
+def free_school_year(school: Person) -> str:
+    """The first school year of the cycle for which the school has no plan yet."""
+    taken = {plan["school_year"] for plan in school.all("/plans/api/v1/plans")}
+    for year in (2026, 2025, 2024, 2023, 2027):
+        if f"{year}-{year + 1}" not in taken:
+            return f"{year}-{year + 1}"
+    raise DemoFailed("the sample school has a plan for every year of the cycle; start with a fresh DATA=")
 
 
 def ledger(teacher: Person) -> list[dict[str, Any]]:

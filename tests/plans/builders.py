@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import tomllib
 from collections.abc import Sequence
@@ -18,8 +19,9 @@ from services.accounts.sample import SamplePerson, SampleUnit, sample_province
 from services.plans.approval import drafting, operations
 from services.plans.approval.models import Plan
 from services.plans.files import XLSX, Upload
+from services.plans.projects import importing, queries
 from services.plans.projects import operations as publishing
-from services.plans.projects.models import Project
+from services.plans.projects.models import Project, Result
 from shared import directory
 from shared.actors import Actor, Level, Office, Post, Unit
 from shared.events.accounts import (
@@ -35,6 +37,7 @@ from shared.events.accounts import (
 from shared.identity import identity_hash, mask_identity
 
 YEAR = "2026-2027"
+IDENTITY_KEY = "test-identity-key"
 QINGFENG = "360000/360100/360102/3601020001/"
 DONGHU = "360000/360100/360102/"
 NANCHANG = "360000/360100/"
@@ -207,9 +210,22 @@ def workbook(rows: Sequence[Sequence[Any]], header: Sequence[str] | None = None,
 
 def upload(content: bytes, name: str = "名单.xlsx") -> Upload:
     """A file as if it had been looked at."""
-    import hashlib
-
     return Upload(name, XLSX, content, hashlib.sha256(content).hexdigest())
+
+
+def bring_in(session: Session, project: Project, rows: list[list[Any]], who: Actor | None = None) -> dict[str, Any]:
+    """Uploads, checks and imports a roster as the job does; returns the report."""
+    sent = upload(workbook(rows))
+    found = importing.check_roster(session, project, sent, IDENTITY_KEY.encode())
+    importing.require_clean(found.report())
+    kept = importing.keep_roster(session, who or actor("county.donghu"), project.id, sent, found.report())
+    return importing.import_roster(session, kept, found)
+
+
+def results(session: Session, project: Project) -> list[Result]:
+    """All results, fresh from the database, in the order of the roster."""
+    session.expire_all()
+    return list(session.scalars(queries.results(project).order_by(*queries.RESULT_KEYS)))
 
 
 def _record(person: SamplePerson, key: bytes) -> PersonRecord:

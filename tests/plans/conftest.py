@@ -25,8 +25,6 @@ from shared.web import build_app
 from tests import servers
 from tests.plans import builders
 
-IDENTITY_KEY = "test-identity-key"
-
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -80,7 +78,9 @@ def session(database: Database) -> Iterator[Session]:
 @pytest.fixture
 def run(database: Database, tmp_path: Path) -> Runtime:
     """The service with that database and keys of its own."""
-    settings = load_settings({"XUEFEN_DATA": str(tmp_path / "data"), "XUEFEN_IDENTITY_KEY": IDENTITY_KEY})
+    settings = load_settings(
+        {"XUEFEN_DATA": str(tmp_path / "data"), "XUEFEN_builders.IDENTITY_KEY": builders.IDENTITY_KEY}
+    )
     TokenSigner(settings.token_dir)
     return Runtime(
         service=service,
@@ -128,7 +128,7 @@ def call_as(client: FlaskClient, run: Runtime) -> Callable[[str | Actor], Caller
 def _prepare(database: Database) -> None:
     migrations.upgrade("plans", database.engine)
     with database.transaction() as session:
-        builders.seed(session, IDENTITY_KEY.encode())
+        builders.seed(session, builders.IDENTITY_KEY.encode())
 
 
 def _emptied(database: Database) -> Database:
@@ -139,5 +139,5 @@ def _emptied(database: Database) -> Database:
     ]
     with database.transaction() as session:
         session.execute(text(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE"))
-        builders.seed(session, IDENTITY_KEY.encode())
+        builders.seed(session, builders.IDENTITY_KEY.encode())
     return database

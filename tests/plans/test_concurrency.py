@@ -18,8 +18,6 @@ from shared.database import Database
 from shared.errors import Conflict, DomainError
 from shared.outbox import OutboxRow
 from tests.plans import builders as make
-from tests.plans.conftest import IDENTITY_KEY
-from tests.plans.test_projects import AUDITOR, COUNTY, bring_in
 
 pytestmark = pytest.mark.servers
 
@@ -90,7 +88,7 @@ def test_numbers_are_given_out_once(postgres: Database) -> None:
 def test_two_auditors_audit_at_once(postgres: Database) -> None:
     with postgres.transaction() as session:
         project = make.make_project(session)
-        bring_in(session, project, make.roster_rows(20))
+        make.bring_in(session, project, make.roster_rows(20))
 
     def audit(username: str) -> Callable[[], Any]:
         def act() -> Any:
@@ -109,13 +107,13 @@ def test_two_auditors_audit_at_once(postgres: Database) -> None:
 def test_an_import_and_an_audit_at_once_leave_every_result_whole(postgres: Database) -> None:
     with postgres.transaction() as session:
         project = make.make_project(session)
-        bring_in(session, project, make.roster_rows(20))
+        make.bring_in(session, project, make.roster_rows(20))
         rows = make.roster_rows(20)
         for row in rows:
             row[2] = 30
         upload = make.upload(make.workbook(rows))
-        found = importing.check_roster(session, project, upload, IDENTITY_KEY.encode())
-        kept = importing.keep_roster(session, COUNTY, project.id, upload, found.report())
+        found = importing.check_roster(session, project, upload, make.IDENTITY_KEY.encode())
+        kept = importing.keep_roster(session, make.actor("county.donghu"), project.id, upload, found.report())
 
     def bring() -> Any:
         with postgres.transaction() as session:
@@ -123,7 +121,7 @@ def test_an_import_and_an_audit_at_once_leave_every_result_whole(postgres: Datab
 
     def audit() -> Any:
         with postgres.transaction() as session:
-            return auditing.audit_results(session, AUDITOR, project.id).count
+            return auditing.audit_results(session, make.actor("audit.donghu"), project.id).count
 
     report, count = at_once(bring, audit)
     assert count == 20

@@ -20,7 +20,6 @@ from shared.database import Database, new_id
 from shared.jobs import JobRow, run_job
 from shared.service import Runtime
 from tests.plans import builders as make
-from tests.plans.test_projects import bring_in
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -277,7 +276,7 @@ def test_what_waits_for_me_is_counted_as_listed(browser: Browser, database: Data
             make.submit(session, make.make_plan(session))
         make.make_plan(session)
         project = make.make_project(session)
-        bring_in(session, project, make.roster_rows(1))
+        make.bring_in(session, project, make.roster_rows(1))
 
     def counts(username: str) -> dict[str, tuple[int, int]]:
         """Label -> (number in the fragment, rows on the page that it opens)."""

@@ -32,6 +32,7 @@ from shared.events.accounts import AccessEnded, AccessEndReason
 from shared.events.plans import PlanDecided
 from shared.inbox import ParkedRow
 from shared.jobs import Job
+from shared.logs import configure_logs
 from shared.relay import LocalTransport, Relay, sweep
 from shared.service import Runtime, Service
 from shared.settings import load_settings
@@ -291,7 +292,7 @@ def count_rows(database: Database, model: type[PlatformBase]) -> int:
         return session.scalar(select(func.count()).select_from(model)) or 0
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Returns as soon as the condition holds. Raises `TimeoutError` when it does not come to hold."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -306,6 +307,7 @@ def _kill_self() -> None:
 
 def main(part: str, name: str, database_url: str, amqp_url: str) -> None:
     """One process of a fake service; the parts that die do so at the worst moment."""
+    configure_logs("INFO", json=True)
     runtime = make(name, database_url, amqp_url)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,13 +10,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
+import structlog
 from sqlalchemy import select, update
 
 from shared.database import utc_now
 from shared.jobs import JobRow
-from shared.outbox import OutboxTodo
+from shared.outbox import OutboxRow, OutboxTodo
 from tests import servers
 from tests.shared import fake
 from tests.shared.fake import World
@@ -26,7 +29,8 @@ pytestmark = pytest.mark.servers
 class Jobs:
     """The jobs of `credits` with a worker that runs them and a relay that is stepped while something is waited for."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, folder: Path) -> None:
+        self.folder = folder
         self.credits = world.credits
         self.relay = fake.Relay(world.credits.database, fake.AmqpTransport(world.credits))
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -34,8 +38,8 @@ class Jobs:
     def start(self, part: str) -> subprocess.Popen[bytes]:
         """Starts `worker` or `beat`."""
         command = [sys.executable, "-m", "tests.shared.fake", part, "credits", self.credits.database.url]
-        log = subprocess.DEVNULL if "XUEFEN_TEST_LOGS" not in os.environ else None
-        process = subprocess.Popen([*command, self.credits.settings.amqp_url], stdout=log, stderr=log)
+        with (self.folder / f"{part}.log").open("ab") as log:
+            process = subprocess.Popen([*command, self.credits.settings.amqp_url], stdout=log, stderr=log)
         self.processes.append(process)
         return process
 
@@ -79,13 +83,13 @@ class Jobs:
 
 
 @pytest.fixture(scope="module")
-def work() -> Iterator[Jobs]:
+def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     """One worker for the whole module: it takes seconds to start."""
     servers.need_servers()
     urls = [servers.create_database("xuefen_test") for _ in range(2)]
     url = servers.create_vhost("xuefen_test")
     world = fake.World(fake.make("plans", urls[0], url), fake.make("credits", urls[1], url))
-    made = Jobs(world)
+    made = Jobs(world, tmp_path_factory.mktemp("logs"))
     made.relay.transport.idle()
     made.start("worker")
     yield made
@@ -155,6 +159,30 @@ def test_job_that_the_worker_does_not_know_comes_back_through_the_dead_letters(w
     consumer.close()
     with work.credits.database.reading() as session:
         assert session.scalar(select(OutboxTodo.not_before)) is not None
+
+
+def test_request_id_travels_from_the_request_to_the_job_and_to_the_events_of_the_job(work: Jobs) -> None:
+    with structlog.contextvars.bound_contextvars(request_id="r-77", account_id="a-1"):
+        job_id = work.run("tell", "told")
+    work.wait(job_id, "done")
+    with work.credits.database.reading() as session:
+        event = session.scalars(select(OutboxRow).where(OutboxRow.kind == "event")).one()
+        assert event.headers == {"request_id": "r-77", "account_id": "a-1", "causation_id": job_id}
+
+
+def test_celery_leaves_logging_as_it_is(work: Jobs) -> None:
+    """Our job's line and Celery's own lines are JSON objects, written by the same processors."""
+    job_id = work.run("count", "logged")
+    work.wait(job_id, "done")
+
+    def lines() -> list[dict[str, object]]:
+        text = (work.folder / "worker.log").read_text()
+        return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+    wait = fake.wait_for
+    wait(lambda: any(line["event"] == "job_ended" and line["job_id"] == job_id for line in lines()))
+    wait(lambda: any(str(line["logger"]).startswith("celery") and job_id in str(line["event"]) for line in lines()))
+    assert "logged" not in (work.folder / "worker.log").read_text(), "arguments of jobs are not logged"
 
 
 def test_beat_starts_scheduled_jobs_through_the_outbox(work: Jobs) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 
@@ -221,6 +223,12 @@ def test_ticks_at_once_start_one_job(world: World) -> None:
     for thread in threads:
         thread.join()
     assert len([job_id for job_id in started if job_id]) == 1
+
+
+def test_embedded_parts_know_neither_kombu_nor_celery() -> None:
+    program = "import sys, shared.embedded; print(*sorted({'amqp', 'kombu', 'celery', 'billiard'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == ""
 
 
 def test_embedded_threads_run_jobs_and_the_schedule(embedded: World) -> None:

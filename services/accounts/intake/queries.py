@@ -116,6 +116,14 @@ def handler(session: Session, letter: Letter) -> Unit:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """Two names side by side, each in pieces with whether the piece stands in the other as well."""
+
+    asked: list[tuple[str, bool]]
+    known: list[tuple[str, bool]]
+
+
+@dataclass(frozen=True, slots=True)
 class Dossier:
     """All that the letter's page shows beside the scan."""
 
@@ -137,8 +145,8 @@ class Dossier:
     hidden_look_alikes: int
     earlier: list[Letter]
     """Earlier letters of the unit, newest first."""
-    stamp_pieces: list[tuple[str, bool]]
-    name_pieces: list[tuple[str, bool]]
+    stamp: Compared
+    name: Compared
 
 
 def facts_of(session: Session, letter: Letter, look_alike_numbers: tuple[str, ...] | None = None) -> Facts:
@@ -190,8 +198,8 @@ def dossier(session: Session, actor: Actor, letter: Letter) -> Dossier:
         look_alikes=shown,
         hidden_look_alikes=len(alike) - len(shown),
         earlier=list(session.scalars(earlier)),
-        stamp_pieces=differences(letter.stamped_by, _nearest(letter.stamped_by, facts.stamp_owners)),
-        name_pieces=differences(letter.ask.person_name, person.name) if person else [],
+        stamp=_compare(letter.stamped_by, _nearest(letter.stamped_by, facts.stamp_owners)),
+        name=_compare(letter.ask.person_name, person.name if person else letter.ask.person_name),
     )
 
 
@@ -206,6 +214,10 @@ def _areas(actor: Actor) -> list[str]:
 
 def _ids(query: Select[Letter]) -> Select[str]:
     return query.with_only_columns(Letter.id)
+
+
+def _compare(asked: str, known: str) -> Compared:
+    return Compared(differences(asked, known), differences(known, asked))
 
 
 def _nearest(name: str, owners: tuple[str, ...]) -> str:

@@ -90,6 +90,12 @@ def count(session: Session, query: Select[Plan]) -> int:
     return session.scalar(select(func.count()).select_from(query.with_only_columns(Plan.id).subquery())) or 0
 
 
+def count_by_status(session: Session, query: Select[Plan]) -> dict[str, int]:
+    """How many rows a list has in each status that occurs."""
+    found = query.with_only_columns(Plan.status, func.count()).group_by(Plan.status)
+    return {status: number for status, number in session.execute(found)}  # noqa: C416
+
+
 def find_plan(session: Session, actor: Actor, plan_id: str, *, lock: bool = False) -> Plan:
     """The plan, locked until the commit if it is to be changed. Raises `NotFound` outside what the actor may see."""
     query = visible_plans(actor).where(Plan.id == plan_id)

@@ -1,0 +1,183 @@
+"""Auditing results, taking audits back, and what credits answers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.plans.projects import auditing, queries
+from services.plans.projects.models import Audit, Result
+from shared.errors import Conflict, Invalid, NotAllowed, NotFound
+from shared.events.credits import CreditsRecorded, RecordedResult
+from shared.events.plans import ResultsAudited
+from shared.outbox import OutboxRow
+from tests.plans import builders as make
+
+COUNTY, AUDITOR = make.actor("county.donghu"), make.actor("audit.donghu")
+SCHOOL = make.actor("school.qingfeng")
+
+
+def audited(session: Session) -> list[ResultsAudited]:
+    """The audits that were published."""
+    query = select(OutboxRow).where(OutboxRow.name == ResultsAudited.name).order_by(OutboxRow.id)
+    return [ResultsAudited.load(row.payload) for row in session.scalars(query)]
+
+
+def answer(session: Session, audit: Audit, rows: list[Result], credits: str, *, revoked: bool = False) -> None:
+    """What credits would say."""
+    now = datetime.now(UTC)
+    recorded = [
+        RecordedResult(result_id=r.id, person_id=r.person_id, credits=Decimal(credits), explanation=f"得 {credits}")
+        for r in rows
+    ]
+    auditing.record_credits(
+        session,
+        CreditsRecorded(
+            audit_id=audit.id, chunk=1, revoked=revoked, received_at=now, recorded_at=now, results=recorded
+        ),
+    )
+
+
+def test_an_audit_tells_credits_once_per_person(session: Session) -> None:
+    project = make.make_project(session)
+    rows = make.roster_rows(3)
+    rows[2][3] = "不合格"
+    make.bring_in(session, project, rows)
+    audit = auditing.audit_results(session, AUDITOR, project.id)
+    (event,) = audited(session)
+    assert (event.audit_id, event.chunk, event.chunks) == (audit.id, 1, 1)
+    assert [(r.hours, r.passed, r.attempt) for r in event.results] == [(60, True, 1), (60, True, 1), (60, False, 1)]
+    assert (event.project.category, event.project.bucket, event.project.convert) == (
+        "county_training", "coordinated", True,
+    )  # fmt: skip
+    assert event.project.hours_per_credit is None
+    assert (event.entered_by, event.audited_by) == ("county.donghu", "audit.donghu")
+    assert {(r.state, r.attempt, r.credits_state) for r in make.results(session, project)} == {("audited", 1, "sent")}
+
+
+def test_a_school_training_carries_the_plans_own_rate(session: Session) -> None:
+    plan = make.approved_plan(session)
+    project = make.make_project(
+        session,
+        SCHOOL,
+        category="other_school_based",
+        hours=Decimal(12),
+        plan_id=plan.id,
+        plan_item_id=plan.items[1].id,
+    )
+    person = next(p for p in make.teachers(50) if p.unit_path == make.QINGFENG)
+    make.bring_in(session, project, [[person.identity, person.name, 12, "合格", ""]], SCHOOL)
+    auditing.audit_results(session, AUDITOR, project.id)
+    facts = audited(session)[0].project
+    assert (facts.hours_per_credit, facts.plan_number, facts.plan_status) == (12, plan.number, "approved")
+    assert (facts.bucket, facts.level) == ("self_organized", "school")
+
+
+def test_chunks_are_small_and_each_has_one_enterer(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auditing, "CHUNK", 2)
+    project = make.make_project(session)
+    make.bring_in(session, project, make.roster_rows(3))
+    make.bring_in(session, project, make.roster_rows(4), make.actor("county.donghu2"))
+    audit = auditing.audit_results(session, AUDITOR, project.id)
+    found = audited(session)
+    assert audit.chunks == len(found) == 3
+    assert [(e.chunk, e.entered_by, len(e.results)) for e in found] == [
+        (1, "county.donghu", 2),
+        (2, "county.donghu", 1),
+        (3, "county.donghu2", 1),
+    ]
+
+
+def test_nobody_audits_what_they_published_or_entered(session: Session) -> None:
+    """T11."""
+    project = make.make_project(session)
+    second = make.actor("county.donghu2")
+    make.bring_in(session, project, make.roster_rows(1), second)
+    for who, words in ((COUNTY, "由您发布"), (second, "本人登记")):
+        with pytest.raises(NotAllowed, match=words):
+            auditing.audit_results(session, who, project.id)
+        assert queries.count(session, queries.to_audit(who)) == 0
+    same_person = make.reviewer(make.DONGHU, "another-account", second.person_id)
+    with pytest.raises(NotAllowed, match="本人登记"):
+        auditing.audit_results(session, same_person, project.id)
+    assert queries.count(session, queries.to_audit(same_person)) == 0
+    with pytest.raises(NotAllowed, match="东湖区教育体育局审核"):
+        auditing.audit_results(session, make.actor("district.nanchang"), project.id)
+    with pytest.raises(NotFound):
+        auditing.audit_results(session, make.actor("county.yujiang"), project.id)
+    assert queries.count(session, queries.to_audit(AUDITOR)) == 1
+    auditing.audit_results(session, AUDITOR, project.id)
+    assert queries.count(session, queries.to_audit(AUDITOR)) == 0
+
+
+def test_the_slower_auditor_reads_who_was_faster(session: Session) -> None:
+    project = make.make_project(session)
+    with pytest.raises(Conflict, match="先导入名单"):
+        auditing.audit_results(session, AUDITOR, project.id)
+    make.bring_in(session, project, make.roster_rows(2))
+    auditing.audit_results(session, AUDITOR, project.id)
+    with pytest.raises(Conflict, match="已由闵若愚于"):
+        auditing.audit_results(session, make.actor("county.donghu2"), project.id)
+    assert len(audited(session)) == 1
+
+
+def test_taking_back_and_auditing_anew(session: Session) -> None:
+    project = make.make_project(session)
+    make.bring_in(session, project, make.roster_rows(2))
+    first = auditing.audit_results(session, AUDITOR, project.id)
+    answer(session, first, make.results(session, project), "6.0")
+    assert {(r.credits, r.credits_state, r.explanation) for r in make.results(session, project)} == {
+        (Decimal(6), "recorded", "得 6.0")
+    }
+    with pytest.raises(Invalid):
+        auditing.revoke_audit(session, AUDITOR, project.id, first.id, reason=" ")
+    auditing.revoke_audit(session, AUDITOR, project.id, first.id, reason="学时有误")
+    assert {(r.state, r.credits_state) for r in make.results(session, project)} == {("audit_revoked", "sent")}
+    with pytest.raises(Conflict, match="已由闵若愚于"):
+        auditing.revoke_audit(session, AUDITOR, project.id, first.id, reason="再次")
+    answer(session, first, make.results(session, project), "0", revoked=True)
+    assert {(r.credits, r.credits_state) for r in make.results(session, project)} == {(Decimal(0), "recorded")}
+    second = auditing.audit_results(session, AUDITOR, project.id)
+    assert (second.number, second.count) == (2, 2)
+    assert {r.attempt for r in audited(session)[-1].results} == {2}
+    assert {(r.state, r.credits) for r in make.results(session, project)} == {("audited", None)}
+    names = session.scalars(select(OutboxRow.name).where(OutboxRow.aggregate_id == first.id).order_by(OutboxRow.id))
+    assert list(names) == ["plans.results_audited.v1", "plans.audit_revoked.v1"]
+
+
+def test_a_late_answer_never_overwrites_a_newer_state(session: Session) -> None:
+    project = make.make_project(session)
+    make.bring_in(session, project, make.roster_rows(2))
+    first = auditing.audit_results(session, AUDITOR, project.id)
+    rows = make.results(session, project)
+    auditing.revoke_audit(session, AUDITOR, project.id, first.id, reason="学时有误")
+    answer(session, first, rows, "6.0")
+    assert {r.credits_state for r in make.results(session, project)} == {"sent"}
+    second = auditing.audit_results(session, AUDITOR, project.id)
+    answer(session, second, rows, "5.0")
+    answer(session, first, rows, "0", revoked=True)
+    assert {(r.credits, r.credits_state) for r in make.results(session, project)} == {(Decimal(5), "recorded")}
+    (now, before) = queries.audits(session, project)
+    assert (now.audit.id, now.recorded, now.current) == (second.id, 2, 2)
+    assert (before.audit.id, before.recorded, before.current) == (first.id, 0, 0)
+
+
+def test_an_answer_to_an_unknown_audit_changes_nothing(session: Session) -> None:
+    project = make.make_project(session)
+    make.bring_in(session, project, make.roster_rows(1))
+    auditing.record_credits(
+        session,
+        CreditsRecorded(
+            audit_id="unknown",
+            chunk=1,
+            revoked=False,
+            received_at=datetime.now(UTC),
+            recorded_at=datetime.now(UTC),
+            results=[],
+        ),
+    )
+    assert {r.credits_state for r in make.results(session, project)} == {"none"}
