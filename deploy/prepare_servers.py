@@ -177,7 +177,8 @@ def _admin(place: Place) -> psycopg.Connection[tuple[object, ...]]:
 def _virtual_host(place: Place, kept: dict[str, str]) -> str:
     """A virtual host and a user of our own where `rabbitmqctl` works here, else the given address as it is."""
     server = urlsplit(place.amqp)
-    local = server.hostname in ("127.0.0.1", "localhost", "::1")
+    # rabbitmqctl speaks to the one broker that is installed here, not to another on a port of its own.
+    local = server.hostname in ("127.0.0.1", "localhost", "::1") and server.port in (None, 5672)
     if not local or not _rabbitmqctl("list_vhosts"):
         print(f"no rabbitmqctl for {server.hostname}: using the given virtual host {server.path or '/'} as it is")
         return place.amqp

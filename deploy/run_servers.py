@@ -12,6 +12,8 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import IO
 
 import httpx
 import psycopg
@@ -25,19 +27,38 @@ def main() -> int:
     """Prepares, starts, waits for Ctrl-C. Returns the exit code."""
     place = Place()
     place.data.mkdir(parents=True, exist_ok=True)
-    with (place.data / "servers.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise CannotPrepare(f"another run-servers works on {place.data}; choose another with DATA=") from error
+    with (place.data / "servers.lock").open("a+") as lock:
+        # What an earlier start left when it was killed is still ending (keep.sh sees to that): give it time.
+        patience = 20.0 if _take(lock, place) else 0.0
         for port in (place.port, *(place.web_port(name) for name in SERVICES)):
-            _must_be_free(port)
+            _must_be_free(port, patience)
         print("preparing databases, logins and the virtual host …", flush=True)
         made = prepare(place)
         environments = {name: environment_of(name, place, made) for name in SERVICES}
         _release(environments)
         sign_ins = "" if os.environ.get("SAMPLE") == "0" else _load_sample(environments["accounts"])
-        return _run(place, environments, sign_ins)
+        code = _run(place, environments, sign_ins)
+        lock.truncate(0)
+        return code
+
+
+def _take(lock: IO[str], place: Place) -> bool:
+    """Makes the data folder ours. Returns whether an earlier start did not end by itself."""
+    lock.seek(0)
+    earlier = lock.read().strip()
+    for _ in range(100):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not earlier or Path(f"/proc/{earlier}").exists():
+                break
+            time.sleep(0.2)
+        else:
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            return bool(earlier)
+    raise CannotPrepare(f"another run-servers works on {place.data}; choose another with DATA=")
 
 
 def _run(place: Place, environments: dict[str, dict[str, str]], sign_ins: str) -> int:
@@ -97,13 +118,19 @@ def _load_sample(environment: dict[str, str]) -> str:
     return done.stdout
 
 
-def _must_be_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise CannotPrepare(f"port {port}: {error.strerror}; choose others with PORT=") from error
+def _must_be_free(port: int, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError as error:
+                if time.monotonic() > deadline:
+                    raise CannotPrepare(f"port {port}: {error.strerror}; choose others with PORT=") from error
+            else:
+                return
+        time.sleep(0.2)
 
 
 def announce() -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    ColumnElement,
     DateTime,
     Dialect,
     Engine,
@@ -25,11 +26,14 @@ from sqlalchemy import (
     MetaData,
     String,
     TypeDecorator,
+    and_,
     create_engine,
     event,
+    false,
+    or_,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Session
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -118,6 +122,20 @@ def new_id() -> str:
 def utc_now() -> datetime:
     """The present time, aware, in UTC."""
     return datetime.now(UTC)
+
+
+def under(column: InstrumentedAttribute[str], path: str) -> ColumnElement[bool]:
+    """Whether the unit path in `column` is `path` or lies below it.
+
+    A range instead of LIKE: a prepared statement with a parameter in LIKE cannot use the index. Paths end with a
+    slash, and the character after the slash is "0".
+    """
+    return and_(column >= path, column < path[:-1] + "0")
+
+
+def under_any(column: InstrumentedAttribute[str], paths: Iterable[str]) -> ColumnElement[bool]:
+    """The same for several paths; false if there is none."""
+    return or_(false(), *[under(column, path) for path in paths])
 
 
 class Database:

@@ -8,6 +8,7 @@ from services.credits import api, pages
 from services.credits.edition_files import shipped
 from services.credits.models import Base
 from services.credits.subscriptions import HANDLERS
+from services.credits.tasks import JOBS, SCHEDULE
 from shared import directory, idempotency, inbox, jobs, outbox
 from shared.database import PlatformBase
 from shared.directory import DirectoryBase
@@ -34,6 +35,8 @@ service = Service(
     title="学分",
     metadata=[PlatformBase.metadata, DirectoryBase.metadata, Base.metadata],
     handlers=HANDLERS,
+    jobs=JOBS,
+    schedule=SCHEDULE,
     access_is_good=directory.access_is_good,
     register=register,
 )

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Select, false, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, contains_eager
+from sqlalchemy.orm import Session, aliased, contains_eager
 
 from services.credits import rules, standing
 from services.credits.edition_files import shipped
@@ -17,7 +17,7 @@ from services.credits.entries import Entry
 from services.credits.judgement import BucketSum, Judgement, Person, judge
 from services.credits.models import ApprovedPlan, Audit, LedgerLine, UnknownPerson
 from shared.actors import Actor, Office, Unit, ancestors
-from shared.database import utc_now
+from shared.database import under, utc_now
 from shared.directory import OfficeCopy, PersonCopy, UnitCopy
 from shared.errors import NotFound
 from shared.events.plans import Bucket
@@ -75,12 +75,6 @@ def visible_unknown(actor: Actor) -> Select[LedgerLine]:
         .where(PersonCopy.person_id.is_(None), or_(false(), *areas))
         .options(contains_eager(LedgerLine.audit))
     )
-
-
-def under(path: InstrumentedAttribute[str], area: str) -> ColumnElement[bool]:
-    """Whether a path is `area` or below it, as a range that the index serves on every database."""
-    # A path ends with a slash; "0" is the character after it.
-    return (path >= area) & (path < area.removesuffix("/") + "0")
 
 
 # One teacher ---------------------------------------------------------------------------------------------------------

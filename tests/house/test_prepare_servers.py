@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import secrets
+import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,12 +21,11 @@ from shared.settings import SERVICES, load_settings
 from tests import servers
 
 ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.servers
 
 
 @pytest.fixture
 def prepare_servers(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The module under test, which is no part of the package."""
+    """The module under test, which is no part of the package; leaves the test out where there are no servers."""
     servers.need_servers()
     monkeypatch.syspath_prepend(str(ROOT / "deploy"))
     import prepare_servers
@@ -89,3 +93,36 @@ def test_a_server_that_is_away_is_said_in_words(prepare_servers: Any, tmp_path: 
     away = prepare_servers.Place(data=tmp_path, postgres="postgresql://postgres@127.0.0.1:1/postgres")
     with pytest.raises(prepare_servers.CannotPrepare, match="XUEFEN_POSTGRES_ADMIN_URL"):
         prepare_servers.prepare(away)
+
+
+def test_two_on_one_data_folder_are_refused(tmp_path: Path) -> None:
+    """The second says why and what to do, in one line, before it touches anything."""
+    (tmp_path / "servers.lock").write_text(str(os.getpid()))
+    with (tmp_path / "servers.lock").open() as first:
+        fcntl.flock(first, fcntl.LOCK_EX)
+        second = subprocess.run(
+            [sys.executable, ROOT / "deploy" / "run_servers.py"],
+            env=os.environ | {"DATA": str(tmp_path), "XUEFEN_POSTGRES_ADMIN_URL": "postgresql://127.0.0.1:1/none"},
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+    assert second.returncode == 1
+    assert second.stderr.strip() == f"another run-servers works on {tmp_path}; choose another with DATA="
+
+
+def test_a_port_that_is_taken_is_said_in_words(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            [sys.executable, ROOT / "deploy" / "run_servers.py"],
+            env=os.environ | {"DATA": str(tmp_path), "PORT": str(port)},
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+    assert done.returncode == 1
+    assert f"port {port}" in done.stderr
+    assert "PORT=" in done.stderr
