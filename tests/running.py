@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -62,9 +63,11 @@ class System:
         return self
 
     def kill(self) -> None:
-        """Ends it as a power cut would: SIGKILL, to everything that it started."""
+        """Ends it as a power cut would: SIGKILL, to every process of it at the same moment."""
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
+        for pid in _family(self.process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait(30)
 
     def stop(self) -> int:
@@ -109,6 +112,19 @@ class System:
         if self.process.poll() is not None:
             raise AssertionError(f"ended with {self.process.returncode}:\n{self.text}")
         return "已就绪" in self.text
+
+
+def _family(pid: int) -> list[int]:
+    """The process and all that it has started, however deep."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            # After the program's name, which may hold spaces: state, parent, …
+            parents[int(stat.parent.name)] = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+    family = [pid]
+    for member in family:
+        family += [child for child, parent in parents.items() if parent == member]
+    return family
 
 
 def free_ports(count: int) -> int:

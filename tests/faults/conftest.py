@@ -26,7 +26,7 @@ class Site:
 
     def start(self, part: str, service: str) -> None:
         """Starts a process, `bus` or `worker`."""
-        command = [sys.executable, "-m", "tests.shared.fake", part, service, self.urls[service], self.node.url]
+        command = [sys.executable, "-m", "tests.shared.process", part, service, self.urls[service], self.node.url]
         self.processes[part, service] = subprocess.Popen(
             command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )

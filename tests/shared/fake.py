@@ -1,21 +1,18 @@
 """Two services for the tests of delivery: `plans` tells of decisions, `credits` notes what it hears and has jobs.
 
 They wear the names of real services, so that the real topology and real events serve; their tables are their own.
-Every effect is a row without any uniqueness, so that what is applied twice is seen twice. As a program
-(`python -m tests.shared.fake PART SERVICE DATABASE AMQP`) it is one of their processes, for tests that kill it.
+Every effect is a row without any uniqueness, so that what is applied twice is seen twice. `tests/shared/process.py`
+runs them as processes.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-import sys
 import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,14 +22,13 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from shared import outbox
 from shared.auth import TokenVerifier
-from shared.bus import AmqpTransport, Consumer, run_bus
+from shared.bus import AmqpTransport, Consumer
 from shared.database import NAMING, Database, PlatformBase
 from shared.errors import Invalid
 from shared.events.accounts import AccessEnded, AccessEndReason
 from shared.events.plans import PlanDecided
 from shared.inbox import ParkedRow
 from shared.jobs import Job
-from shared.logs import configure_logs
 from shared.relay import LocalTransport, Relay, sweep
 from shared.service import Runtime, Service
 from shared.settings import load_settings
@@ -299,52 +295,3 @@ def wait_for(condition: Callable[[], object], seconds: float = 60.0) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError("what was waited for did not happen")
         threading.Event().wait(0.02)
-
-
-def _kill_self() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def main(part: str, name: str, database_url: str, amqp_url: str) -> None:
-    """One process of a fake service; the parts that die do so at the worst moment."""
-    configure_logs("INFO", json=True)
-    runtime = make(name, database_url, amqp_url)
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    if part == "bus":
-        run_bus(runtime, stop)
-    elif part == "worker":
-        from shared.background import run_worker
-
-        run_worker(runtime, 2)
-    elif part == "beat":
-        from shared.background import run_beat
-
-        with tempfile.TemporaryDirectory() as folder:
-            run_beat(runtime, Path(folder) / "schedule")
-    elif part == "relay-dies-before-settling":
-        transport = AmqpTransport(runtime)
-
-        class Dying:
-            """Sends, and dies before the relay can note it."""
-
-            def send(self, rows: list[outbox.OutboxRow]) -> outbox.Results:
-                if transport.send(rows):
-                    _kill_self()
-                return {}
-
-            def idle(self) -> None:
-                """Nothing."""
-
-        Relay(runtime.database, Dying()).run(stop)
-    elif part == "consumer-dies-before-acknowledging":
-        consumer = Consumer(runtime)
-        consumer._acknowledge = lambda group: _kill_self()  # type: ignore[method-assign]
-        consumer.run(stop)
-    else:
-        raise SystemExit(f"no part {part}")
-
-
-if __name__ == "__main__":
-    with suppress(KeyboardInterrupt):
-        main(*sys.argv[1:])

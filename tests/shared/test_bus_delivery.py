@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,8 +12,8 @@ import psycopg
 import pytest
 from sqlalchemy import select, text
 
-from shared import bus, inbox, publisher
-from shared.bus import AmqpTransport, BusFailedError, Consumer, declare_all, probe, run_bus
+from shared import inbox, publisher
+from shared.bus import AmqpTransport, Consumer, declare_all
 from shared.envelopes import open_envelope
 from shared.inbox import InboxRow
 from shared.outbox import OutboxTodo
@@ -26,6 +21,8 @@ from shared.topology import DELIVERY_LIMIT, connect, dead_queue, events_queue
 from tests import servers
 from tests.shared import fake
 from tests.shared.fake import World
+from tests.shared.load import decide_all, everything
+from tests.shared.process import running
 
 pytestmark = pytest.mark.servers
 
@@ -34,19 +31,6 @@ pytestmark = pytest.mark.servers
 def world(on_servers: World) -> World:
     """Only the servers' world is of interest here."""
     return on_servers
-
-
-@contextmanager
-def process(part: str, world: World, service: str) -> Iterator[subprocess.Popen[bytes]]:
-    """One process of a fake service, ended afterwards."""
-    runtime = getattr(world, service)
-    command = [sys.executable, "-m", "tests.shared.fake", part, service, runtime.database.url]
-    started = subprocess.Popen([*command, runtime.settings.amqp_url], stderr=subprocess.DEVNULL)
-    try:
-        yield started
-    finally:
-        started.kill()
-        started.wait()
 
 
 def on_broker(world: World, work: Any) -> Any:
@@ -67,21 +51,6 @@ def wipe(world: World) -> None:
             channel.exchange_delete(f"xuefen.epoch.{service}")
 
     on_broker(world, delete)
-
-
-def everything(plans: int, numbers: int) -> dict[tuple[str, int], int]:
-    """What `decide_all` comes to: each number of each plan once, and each message that stands alone once."""
-    decisions = {(f"p{plan}", number): 1 for plan in range(plans) for number in range(1, numbers + 1)}
-    return decisions | {(f"alone-{number}", 0): 1 for number in range(1, numbers + 1)}
-
-
-def decide_all(world: World, plans: int, first: int, last: int) -> None:
-    """Publishes the numbers `first` to `last` of so many plans, and with each number one that stands alone."""
-    for number in range(first, last + 1):
-        with world.plans.database.transaction() as session:
-            for plan in range(plans):
-                fake.publish(session, f"p{plan}", number)
-            fake.publish_alone(session, f"alone-{number}")
 
 
 def test_many_messages_arrive_once_and_in_order(world: World) -> None:
@@ -188,7 +157,7 @@ def test_lost_connections_are_made_anew(world: World) -> None:
 
 def test_relay_killed_between_sending_and_settling_sends_again_and_nothing_doubles(world: World) -> None:
     decide_all(world, 5, 1, 4)
-    with process("relay-dies-before-settling", world, "plans") as relay:
+    with running("relay-dies-before-settling", world, "plans") as relay:
         assert relay.wait(60) == -9
     assert fake.count_rows(world.plans.database, OutboxTodo) == 24
     world.published = 24  # what the dead one sent
@@ -201,7 +170,7 @@ def test_consumer_killed_before_acknowledging_gets_it_again_and_nothing_doubles(
     decide_all(world, 5, 1, 4)
     world.transport.idle()
     assert world.relay.step() == 24
-    with process("consumer-dies-before-acknowledging", world, "credits") as consumer:
+    with running("consumer-dies-before-acknowledging", world, "credits") as consumer:
         assert consumer.wait(60) == -9
     assert sum(world.effects().values()) > 0
     fake.wait_for(lambda: (world.consumer.step(0.2), world.effects() == everything(5, 4))[1])
@@ -296,49 +265,3 @@ def test_message_of_another_program_is_parked_not_applied(world: World) -> None:
     fake.wait_for(lambda: (world.consumer.step(0.2), world.parked())[1])
     assert list(world.parked().values()) == ["malformed"]
     assert world.effects() == {}
-
-
-def test_bus_process_carries_events_and_ends_on_sigterm(world: World) -> None:
-    with process("bus", world, "plans") as plans, process("bus", world, "credits") as credits:
-        decide_all(world, 3, 1, 3)
-        fake.wait_for(lambda: world.effects() == everything(3, 3), 60)
-        fake.set_broken(world.credits, "p9", True)
-        world.decide("p9", 1)
-        fake.wait_for(lambda: list(world.parked().values()) == ["failed"])
-        fake.set_broken(world.credits, "p9", False)
-        fake.wait_for(lambda: world.effects()["p9", 1] == 1)
-        for running in (plans, credits):
-            running.terminate()
-        assert [plans.wait(30), credits.wait(30)] == [0, 0]
-
-
-def test_bus_process_fails_when_a_part_of_it_dies(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bus, "run_sweeper", lambda runtime, stop: None)
-    with pytest.raises(BusFailedError, match="sweeper"):
-        run_bus(world.credits, threading.Event())
-
-
-def test_bus_process_fails_when_a_part_of_it_stalls(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bus, "STALLED_AFTER", 0.2)
-    monkeypatch.setattr(Consumer, "run", lambda consumer, stop: stop.wait())
-    with pytest.raises(BusFailedError, match="stalled: consumer"):
-        run_bus(world.credits, threading.Event())
-
-
-def test_probe_says_whether_the_broker_takes_connections(amqp_url: str) -> None:
-    assert probe(amqp_url) is None
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        assert probe(f"amqp://guest:secret@127.0.0.1:{silent.getsockname()[1]}//") == "ConnectionRefusedError"
-        silent.listen()
-        assert probe(f"amqp://guest:secret@127.0.0.1:{silent.getsockname()[1]}//") == "TimeoutError"
-
-
-def test_silent_broker_does_not_hold_the_relay(world: World) -> None:
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        url = f"amqp://guest:guest@127.0.0.1:{silent.getsockname()[1]}//"
-        transport = AmqpTransport(replace(world.plans, settings=replace(world.plans.settings, amqp_url=url)))
-        with pytest.raises(TimeoutError):
-            transport.idle()

@@ -37,7 +37,7 @@ class Jobs:
 
     def start(self, part: str) -> subprocess.Popen[bytes]:
         """Starts `worker` or `beat`."""
-        command = [sys.executable, "-m", "tests.shared.fake", part, "credits", self.credits.database.url]
+        command = [sys.executable, "-m", "tests.shared.process", part, "credits", self.credits.database.url]
         with (self.folder / f"{part}.log").open("ab") as log:
             process = subprocess.Popen([*command, self.credits.settings.amqp_url], stdout=log, stderr=log)
         self.processes.append(process)
