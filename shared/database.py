@@ -151,7 +151,9 @@ class Database:
         self._write_lock: threading.Lock | None = None
         if url.startswith("sqlite"):
             self._write_lock = threading.Lock()
-            self.engine = create_engine(url, pool_size=pool_size, connect_args={"check_same_thread": False})
+            self.engine = create_engine(
+                url, pool_size=pool_size, hide_parameters=True, connect_args={"check_same_thread": False}
+            )
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
@@ -159,6 +161,8 @@ class Database:
                 url,
                 pool_size=pool_size,
                 pool_pre_ping=True,
+                # Values of a failed statement are somebody's data: they must not reach logs or parked messages.
+                hide_parameters=True,
                 connect_args={"options": "-c idle_in_transaction_session_timeout=60000"},
             )
         self._reader: Engine = self.engine.execution_options(read_only=True)
@@ -187,8 +191,7 @@ class Database:
     def reading(self) -> Iterator[Session]:
         """A session that only reads; nothing is kept of what it might write."""
         with Session(self._reader, expire_on_commit=False) as session:
-            yield session
-            session.rollback()
+            yield session  # closing detaches what was read; a rollback would empty it
 
     def dispose(self) -> None:
         """Closes all connections."""

@@ -45,7 +45,8 @@ def _database(run: Runtime) -> str:
 def _messages(run: Runtime) -> str:
     if run.settings.embedded:
         # A dead dispatcher does not kill the process, so its age is what tells.
-        relays = run.extras.get("relays", [])
+        # Events only: a job may rightly take longer.
+        relays = [relay for relay in run.extras.get("relays", []) if relay.kind == "event"]
         if relays and max(time.monotonic() - relay.beat for relay in relays) > 60:
             return "dispatcher stopped"
         return "ok"

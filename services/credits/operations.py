@@ -68,7 +68,7 @@ def counter_audit(session: Session, event: AuditRevoked) -> None:
 
 def note_plan(session: Session, event: PlanApproved) -> None:
     """Keeps a copy of an approved plan with its items; a later version of the same plan replaces it."""
-    row = asdict(event) | {"items": schema_of(ApprovedItem)(many=True).dump(event.items)}
+    row = asdict(event) | {"items": schema_of(ApprovedItem).dump(event.items, many=True)}
     statement = outbox.insert(session, cast(Any, ApprovedPlan)).values(row)
     changed = {name: statement.excluded[name] for name in row if name != "plan_id"}
     session.execute(

@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Self
 from marshmallow import EXCLUDE, Schema, post_load
 from marshmallow import fields as ma
 
-_SCHEMAS: dict[Any, type[Schema]] = {}
+_SCHEMAS: dict[Any, Schema] = {}
 REGISTRY: dict[str, type[Event]] = {}
 """Every event class by name."""
 
@@ -51,7 +51,7 @@ class Event:
 
     def dump(self) -> dict[str, Any]:
         """JSON-ready mapping: Decimals are strings, times ISO 8601 in UTC."""
-        return typing.cast(dict[str, Any], schema_of(type(self))().dump(self))
+        return typing.cast(dict[str, Any], schema_of(type(self)).dump(self))
 
     @classmethod
     def load(cls, payload: dict[str, Any]) -> Self:
@@ -59,10 +59,10 @@ class Event:
 
         Raises `marshmallow.ValidationError` when a required field is missing or malformed.
         """
-        return typing.cast(Self, schema_of(cls)().load(payload))
+        return typing.cast(Self, schema_of(cls).load(payload))
 
 
-def schema_of(cls: Any) -> type[Schema]:
+def schema_of(cls: Any) -> Schema:
     """The marshmallow schema that follows from the annotations of a dataclass."""
     if cls in _SCHEMAS:
         return _SCHEMAS[cls]
@@ -79,7 +79,7 @@ def schema_of(cls: Any) -> type[Schema]:
         return cls(**data)
 
     members |= {"Meta": Meta, "build": post_load(build)}
-    _SCHEMAS[cls] = type(cls.__name__ + "Schema", (Schema,), members)
+    _SCHEMAS[cls] = type(cls.__name__ + "Schema", (Schema,), members)()
     return _SCHEMAS[cls]
 
 

@@ -78,9 +78,7 @@ def session(database: Database) -> Iterator[Session]:
 @pytest.fixture
 def run(database: Database, tmp_path: Path) -> Runtime:
     """The service with that database and keys of its own."""
-    settings = load_settings(
-        {"XUEFEN_DATA": str(tmp_path / "data"), "XUEFEN_builders.IDENTITY_KEY": builders.IDENTITY_KEY}
-    )
+    settings = load_settings({"XUEFEN_DATA": str(tmp_path / "data"), "XUEFEN_IDENTITY_KEY": builders.IDENTITY_KEY})
     TokenSigner(settings.token_dir)
     return Runtime(
         service=service,

@@ -31,9 +31,6 @@ BODY: dict[str, Any] = {
             "hours_per_credit": "10",
             "held_from": "2026-10-12",
             "held_to": "2026-12-18",
-            "responsible": "教导处",
-            "assessment": "出勤与心得",
-            "records": "签到表",
         }
     ],
 }
