@@ -78,6 +78,10 @@ class Credits(fields.Decimal):
     def __init__(self, **options: Any) -> None:
         super().__init__(as_string=True, places=None, **options)
 
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        # "6.0" however it was written: a figure must not change its look on the way through the database.
+        return None if value is None else f"{Decimal(value).normalize() + Decimal('0.0'):f}"
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
         number: Decimal = super()._deserialize(value, attr, data, **kwargs)
         if number * 100 != (number * 100).to_integral_value() or abs(number) > 100000:

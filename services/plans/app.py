@@ -11,7 +11,7 @@ from services.plans.models import Base
 from services.plans.projects import api as projects_api
 from services.plans.projects import pages as projects_pages
 from services.plans.subscriptions import HANDLERS
-from services.plans.tasks import JOBS
+from services.plans.tasks import JOBS, SCHEDULE
 
 # These register the tables that every service has.
 from shared import directory, idempotency, inbox, jobs, outbox  # noqa: F401
@@ -40,6 +40,7 @@ service = Service(
     metadata=[PlatformBase.metadata, DirectoryBase.metadata, Base.metadata],
     handlers=HANDLERS,
     jobs=JOBS,
+    schedule=SCHEDULE,
     access_is_good=directory.access_is_good,
     register=register,
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, MetaData, String, and_
-from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
+from sqlalchemy import Integer, MetaData, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from shared.database import NAMING
 from shared.outbox import insert
@@ -39,12 +39,3 @@ def next_number(session: Session, prefix: str, digits: int) -> str:
         .returning(Counter.value)
     )
     return f"{prefix}-{session.execute(statement).scalar_one():0{digits}d}"
-
-
-def under(column: InstrumentedAttribute[str], path: str) -> ColumnElement[bool]:
-    """That the unit in `column` is the one at `path` or lies below it.
-
-    A range instead of LIKE: a prepared statement with a parameter in LIKE cannot use the index. Paths end with a
-    slash, and the character after the slash is "0".
-    """
-    return and_(column >= path, column < path[:-1] + "0")

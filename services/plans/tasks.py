@@ -6,7 +6,10 @@ from services.plans import files
 from services.plans.projects import importing
 from services.plans.projects.models import Project, RosterUpload
 from services.plans.projects.spreadsheet import KINDS
+from shared import retention
 from shared.jobs import Job, Jobs
+
+PRUNE_JOB = "plans.prune"
 
 
 def import_roster(job: Job) -> None:
@@ -29,5 +32,7 @@ def import_roster(job: Job) -> None:
     job.progress(found.rows, found.rows)
 
 
-JOBS: Jobs = {"plans.import_roster": import_roster}
+JOBS: Jobs = {"plans.import_roster": import_roster, PRUNE_JOB: retention.prune}
 """Name of the job -> function."""
+SCHEDULE = {PRUNE_JOB: retention.DAILY}
+"""Job -> seconds between two runs."""

@@ -31,7 +31,7 @@ from shared.web import build_app
 from tests import servers
 
 DATA = Path(__file__).resolve().parents[1] / "data"
-PASSWORD = "Xuefen-2026"  # noqa: S105  the sample province's known password
+PASSWORD = "Xuefen-2026"
 
 
 def quick_passwords() -> Passwords:
@@ -127,7 +127,9 @@ def run_jobs(run: Runtime) -> None:
     """Runs every job that waits, as the worker would."""
     with run.database.reading() as session:
         query = select(OutboxRow).join(OutboxTodo, OutboxTodo.outbox_id == OutboxRow.id)
-        waiting = [(row.event_id, row.name, row.payload) for row in session.scalars(query.where(OutboxRow.kind == "job"))]
+        waiting = [
+            (row.event_id, row.name, row.payload) for row in session.scalars(query.where(OutboxRow.kind == "job"))
+        ]
     for job_id, name, arguments in waiting:
         run_job(run.database, run.service.jobs, job_id, name, arguments, {}, run)
 
@@ -143,12 +145,11 @@ class Caller:
 
     def sign_in(self, username: str, password: str = PASSWORD) -> Caller:
         """Signs in and keeps the token."""
-        answer = self.client.post(
-            "/accounts/api/v1/sessions", json={"username": username, "password": password}
-        )
+        answer = self.client.post("/accounts/api/v1/sessions", json={"username": username, "password": password})
         assert answer.status_code == 201, answer.text
-        self.headers["Authorization"] = f"Bearer {answer.json['token']}"
-        self.account = answer.json["account"]
+        body: dict[str, Any] = answer.get_json()
+        self.headers["Authorization"] = f"Bearer {body['token']}"
+        self.account = body["account"]
         return self
 
     def call(self, method: str, path: str, *, status: int = 200, version: int | None = None, **rest: Any) -> Any:

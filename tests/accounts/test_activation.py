@@ -100,18 +100,14 @@ def test_two_at_once_one_wins(issued: dict[str, str], app: Flask) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     def use(password: str) -> int:
-        answer = app.test_client().post(
-            f"/accounts/api/v1/activations/{issued['token']}", json={"password": password}
-        )
+        answer = app.test_client().post(f"/accounts/api/v1/activations/{issued['token']}", json={"password": password})
         return answer.status_code
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(pool.map(use, ["First-2026-x", "Second-2026-y"])) == [201, 409]
 
 
-def test_a_lost_account_gets_a_new_password_and_the_old_sessions_end(
-    manager: Caller, app: Flask, run: Runtime
-) -> None:
+def test_a_lost_account_gets_a_new_password_and_the_old_sessions_end(manager: Caller, app: Flask, run: Runtime) -> None:
     """FAQ-Q3: no second account, and whoever had the old password is out."""
     holder = Caller(app.test_client()).sign_in("school.qingfeng")
     with run.database.reading() as session:
@@ -157,6 +153,6 @@ def find_in_database(run: Runtime, needles: list[str]) -> list[str]:
             assert isinstance(table, Table)
             for row in connection.execute(select(table)).mappings():
                 for column, value in row.items():
-                    text = value.decode("latin-1") if isinstance(value, (bytes, memoryview)) else str(value)
+                    text = bytes(value).decode("latin-1") if isinstance(value, (bytes, memoryview)) else str(value)
                     found += [f"{table.name}.{column}" for needle in needles if needle in text]
     return sorted(set(found))

@@ -139,7 +139,11 @@ def test_a_table_that_does_not_fit_is_refused(tmp_path: Path, change: tuple[str,
 
 def test_roles_are_checked_too(tmp_path: Path) -> None:
     broken = tmp_path / "roles.toml"
-    for old, new in (('"plan_review"', '"plan_reviews"'), ("high_privilege = true", ""), ('area = "own"', 'area = "x"')):
+    for old, new in (
+        ('"plan_review"', '"plan_reviews"'),
+        ("high_privilege = true", ""),
+        ('area = "own"', 'area = "x"'),
+    ):
         text = Path(letters.FILE).with_name("roles.toml").read_text(encoding="utf-8")
         broken.write_text(text.replace(old, new, 1), encoding="utf-8")
         with pytest.raises(TableError):

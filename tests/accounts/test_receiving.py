@@ -150,9 +150,9 @@ def test_a_letter_goes_to_the_lowest_manager_in_post(stranger: Caller, app: Flas
 
 
 def test_a_bureaus_letter_goes_to_the_level_above(stranger: Caller, manager: Caller, app: Flask) -> None:
-    number = stranger.send_letter(
-        unit_code="360102", role="county_admin", stamped_by="南昌市东湖区教育体育局"
-    )["number"]
+    number = stranger.send_letter(unit_code="360102", role="county_admin", stamped_by="南昌市东湖区教育体育局")[
+        "number"
+    ]
     manager.get(f"/letters/{number}", status=404)
     assert Caller(app.test_client()).sign_in("manager.nanchang").get(f"/letters/{number}")["needs_second"]
 
@@ -199,9 +199,7 @@ def test_guessing_the_phone_is_throttled(stranger: Caller) -> None:
         stranger.get("/letters/status", query_string=right)
 
 
-def test_a_stranger_cannot_send_without_end(
-    stranger: Caller, manager: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stranger_cannot_send_without_end(stranger: Caller, manager: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.accounts.intake.edge.UPLOAD_LIMIT", 2)
     stranger.send_letter()
     stranger.send_letter()
@@ -231,9 +229,10 @@ def test_the_form_keeps_what_was_typed(app: Flask, run: Runtime) -> None:
 
 
 def test_names_of_units_are_offered_while_typing(app: Flask) -> None:
-    assert "3601020003 南昌市东湖区听涛高级中学" in app.test_client().get(
-        "/accounts/fragments/unit-options?unit_code=听涛"
-    ).text
+    assert (
+        "3601020003 南昌市东湖区听涛高级中学"
+        in app.test_client().get("/accounts/fragments/unit-options?unit_code=听涛").text
+    )
     assert "option" not in app.test_client().get("/accounts/fragments/unit-options?unit_code=听").text
     assert "option" not in app.test_client().get("/accounts/fragments/unit-options?unit_code=%25%25").text
 

@@ -88,9 +88,7 @@ def test_the_printed_table_is_the_sample(run: Runtime) -> None:
 
 def new_unit(path: str) -> NewUnit:
     """A primary school at a path."""
-    return NewUnit(
-        path=path, name="新校", level=Level.SCHOOL, kind=UnitKind.PRIMARY, body="新校", phone=None
-    )
+    return NewUnit(path=path, name="新校", level=Level.SCHOOL, kind=UnitKind.PRIMARY, body="新校", phone=None)
 
 
 def test_a_unit_needs_one_above_it_and_a_code_of_its_own(run: Runtime) -> None:

@@ -9,7 +9,6 @@ from shared.service import Runtime
 from tests.accounts.conftest import Browser, Caller, run_jobs
 
 
-
 @pytest.fixture
 def elsewhere(app: Flask, run: Runtime) -> dict[str, str]:
     """A letter of a county that 东湖区's manager has nothing to do with, and an account there."""

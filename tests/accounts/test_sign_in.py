@@ -202,7 +202,7 @@ class TestInTheBrowser:
     def test_what_was_typed_stays_and_the_status_says_it(self, app: Flask) -> None:
         browser = Browser(app)
         browser.get("/accounts/sign-in")
-        answer = browser.submit("/accounts/sign-in", username="teacher.li", password="no")  # noqa: S106
+        answer = browser.submit("/accounts/sign-in", username="teacher.li", password="no")
         assert answer.status_code == 401
         assert 'value="teacher.li"' in answer.text
         assert "账号或密码不正确" in answer.text

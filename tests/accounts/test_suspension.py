@@ -30,9 +30,7 @@ def second_manager(run: Runtime, username: str = "county.donghu2") -> None:
         give_role(session, account, "account_manager", unit)
 
 
-def test_a_suspended_account_is_shut_out_at_once_and_can_be_restored(
-    manager: Caller, app: Flask, run: Runtime
-) -> None:
+def test_a_suspended_account_is_shut_out_at_once_and_can_be_restored(manager: Caller, app: Flask, run: Runtime) -> None:
     school = Caller(app.test_client()).sign_in("school.qingfeng")
     browser = Browser(app).sign_in("school.qingfeng")
     suspended = manager.post(f"/accounts/{school.account['id']}/suspend", WHY)

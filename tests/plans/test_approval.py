@@ -165,6 +165,19 @@ def test_another_county_does_not_see_it(session: Session) -> None:
             act(session, plan, who, "approve")
 
 
+def test_an_area_ends_on_both_sides(session: Session) -> None:
+    """Neither the county before nor the county after in the order of codes is seen."""
+    mine = make.submit(session, make.make_plan(session))
+    who = make.actor("school.qiaobei")
+    other = make.submit(session, make.make_plan(session, who), who)
+    for username, seen in (
+        ("county.donghu", {mine.id}),
+        ("county.jinxian", {other.id}),
+        ("province", {mine.id, other.id}),
+    ):
+        assert {plan.id for plan in session.scalars(queries.visible_plans(make.actor(username)))} == seen
+
+
 def test_reviewers_see_a_plan_only_once_it_was_submitted(session: Session) -> None:
     plan = make.make_plan(session)
     county = make.actor("county.donghu")

@@ -143,8 +143,8 @@ class Dossier:
     look_alikes: list[Letter]
     """Only those that the actor may see."""
     hidden_look_alikes: int
-    earlier: list[Letter]
-    """Earlier letters of the unit, newest first."""
+    others: list[Letter]
+    """Other letters of the unit, newest first."""
     stamp: Compared
     name: Compared
 
@@ -178,7 +178,7 @@ def dossier(session: Session, actor: Actor, letter: Letter) -> Dossier:
     checks = checks_for(LetterKind(letter.kind), letter.ask.rule)
     person = person_by_hash(session, letter.ask.identity_hash)
     account = account_of_person(session, person.id) if person else None
-    earlier = (
+    others = (
         visible_letters(actor)
         .where(Letter.unit_code == letter.unit_code, Letter.id != letter.id)
         .order_by(Letter.received_at.desc())
@@ -197,7 +197,7 @@ def dossier(session: Session, actor: Actor, letter: Letter) -> Dossier:
         unit_accounts=accounts_at(session, actor, letter.unit) if letter.unit else [],
         look_alikes=shown,
         hidden_look_alikes=len(alike) - len(shown),
-        earlier=list(session.scalars(earlier)),
+        others=list(session.scalars(others)),
         stamp=_compare(letter.stamped_by, _nearest(letter.stamped_by, facts.stamp_owners)),
         name=_compare(letter.ask.person_name, person.name if person else letter.ask.person_name),
     )

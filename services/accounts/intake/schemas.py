@@ -98,9 +98,7 @@ class LetterQuery(PageQuery):
     status = fields.String(
         load_default="open",
         validate=validate.OneOf(("open", "returned", "suspected", "second", "issued", "refused")),
-        metadata={
-            "description": "open 待核验、returned 待补正、suspected 疑似重复、second 待复核、issued、refused"
-        },
+        metadata={"description": "open 待核验、returned 待补正、suspected 疑似重复、second 待复核、issued、refused"},
     )
     below = fields.Boolean(load_default=False, metadata={"description": "是否含由下级机构受理的函"})
 

@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 from services.plans import routes, workflow
 from services.plans.approval import content as contents
 from services.plans.approval.models import Plan, PlanAttachment, PlanAuthor, PlanLine, PlanVersion
-from services.plans.models import under
 from services.plans.workflow import Status
 from shared import directory
 from shared.actors import Actor, Level, Office, ancestors
+from shared.database import under
 from shared.directory import UnitCopy
 from shared.errors import Invalid, NotFound
 

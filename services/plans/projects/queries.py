@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from services.plans.categories import Category, Preview, categories, preview
-from services.plans.models import under
 from services.plans.projects.models import (
     UNAUDITED,
     Audit,
@@ -21,6 +20,7 @@ from services.plans.projects.models import (
     RosterUpload,
 )
 from shared.actors import Actor, Office, Post
+from shared.database import under
 from shared.errors import NotFound
 
 PUBLISHERS = (Office.SCHOOL_ADMIN, Office.PROJECT_ADMIN, Office.PROVIDER_ADMIN)
