@@ -20,9 +20,8 @@ from typing import IO, Any
 import waitress
 
 from shared import migrations, outbox
-from shared.jobs import run_schedule
 from shared.logs import get_logger
-from shared.relay import LocalTransport, Relay, run_sweeper
+from shared.relay import LocalTransport, Relay, run_schedule, run_sweeper
 from shared.service import make_runtime
 from shared.settings import SERVICES, Settings
 from shared.web import build_app

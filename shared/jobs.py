@@ -7,26 +7,21 @@ row. A job that is delivered twice, or killed and started again, therefore chang
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from sqlalchemy import CheckConstraint, Index, Integer, String, Text, exists, func, select, text, update
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from shared import outbox
-from shared.database import Database, IdType, JsonType, PlatformBase, UtcDateTime, utc_now
+from shared.database import Database, IdType, JsonType, PlatformBase, UtcDateTime, new_id, utc_now
 from shared.errors import DomainError, NotFound
 from shared.inbox import first_time
 from shared.logs import get_logger
 from shared.outbox import OutboxRow, OutboxTodo
-
-if TYPE_CHECKING:
-    from shared.service import Runtime
 
 log = get_logger(__name__)
 
@@ -113,6 +108,32 @@ class Job:
 JobFunction = Callable[[Job], None]
 Jobs = Mapping[str, JobFunction]
 """Name of the job (`plans.import_roster`) -> function."""
+
+
+def run_later(session: Session, job: str, arguments: dict[str, Any], *, not_before: datetime | None = None) -> str:
+    """Puts a background job of this service into the outbox and a row into `jobs`; returns the job's id.
+
+    `arguments` must be JSON: ids, not objects. The job runs after the commit, at least once; its effect is
+    applied once.
+    """
+    job_id = new_id()
+    account_id = structlog.contextvars.get_contextvars().get("account_id")
+    session.add(JobRow(id=job_id, name=job, arguments=arguments, account_id=account_id, created_at=utc_now()))
+    outbox.add(
+        session,
+        OutboxRow(
+            event_id=job_id,
+            kind="job",
+            name=job,
+            routing_key=job,
+            aggregate_type="job",
+            aggregate_id=job_id,
+            aggregate_version=1,
+            payload=arguments,
+        ),
+        not_before=not_before,
+    )
+    return job_id
 
 
 def run_job(
@@ -209,17 +230,7 @@ def tick(database: Database, name: str, every: float) -> str | None:
         recent = JobRow.created_at > now - timedelta(seconds=every)
         if session.scalar(select(exists().where(JobRow.name == name, unfinished | recent))):
             return None
-        return outbox.run_later(session, name, {})
-
-
-def run_schedule(runtime: Runtime, stop: threading.Event, interval: float = 1.0) -> None:
-    """Ticks for each scheduled job until `stop` is set: the embedded default's clock, in place of Celery beat."""
-    while not stop.wait(interval):
-        try:
-            for name, every in runtime.service.schedule.items():
-                tick(runtime.database, name, every)
-        except DBAPIError as error:  # the database is away: the next tick starts what is due
-            log.warning("schedule_waits", error=f"{type(error).__name__}: {error}")
+        return run_later(session, name, {})
 
 
 def visible_job(session: Session, account_id: str, job_id: str) -> JobRow:

@@ -99,7 +99,7 @@ def publish(session: Session, event: Event) -> str:
         aggregate_type, field = event.aggregate
         aggregate_id = str(getattr(event, field))
         version = _next_version(session, aggregate_type, aggregate_id)
-    _add(
+    add(
         session,
         OutboxRow(
             event_id=event_id,
@@ -113,34 +113,6 @@ def publish(session: Session, event: Event) -> str:
         ),
     )
     return event_id
-
-
-def run_later(session: Session, job: str, arguments: dict[str, Any], *, not_before: datetime | None = None) -> str:
-    """Puts a background job of this service into the outbox and a row into `jobs`; returns the job's id.
-
-    `arguments` must be JSON: ids, not objects. The job runs after the commit, at least once; its effect is
-    applied once (see `shared/jobs.py`).
-    """
-    from shared.jobs import JobRow  # jobs know the outbox; the other way round only here
-
-    job_id = new_id()
-    account_id = structlog.contextvars.get_contextvars().get("account_id")
-    session.add(JobRow(id=job_id, name=job, arguments=arguments, account_id=account_id, created_at=utc_now()))
-    _add(
-        session,
-        OutboxRow(
-            event_id=job_id,
-            kind="job",
-            name=job,
-            routing_key=job,
-            aggregate_type="job",
-            aggregate_id=job_id,
-            aggregate_version=1,
-            payload=arguments,
-        ),
-        not_before=not_before,
-    )
-    return job_id
 
 
 def requeue(session: Session, event_id: str, *, not_before: datetime | None = None) -> bool:
@@ -215,7 +187,8 @@ def insert(session: Session, model: type[PlatformBase]) -> Any:
     return postgresql.insert(model)
 
 
-def _add(session: Session, row: OutboxRow, *, not_before: datetime | None = None) -> None:
+def add(session: Session, row: OutboxRow, *, not_before: datetime | None = None) -> None:
+    """Writes a message into the log and the queue, with the context in which it came to be."""
     now = utc_now()
     context = structlog.contextvars.get_contextvars()
     row.created_at = now

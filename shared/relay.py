@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from shared import inbox, outbox
 from shared.database import Database
-from shared.jobs import run_job
+from shared.jobs import run_job, tick
 from shared.logs import get_logger
 from shared.outbox import OutboxRow, Results
 from shared.service import Runtime
@@ -139,3 +140,13 @@ def run_sweeper(runtime: Runtime, stop: threading.Event, interval: float = 0.5) 
             sweep(runtime)
         except Exception as error:  # the database is away: nothing is lost, the rows are in it
             log.warning("sweeper_waits", error=f"{type(error).__name__}: {error}")
+
+
+def run_schedule(runtime: Runtime, stop: threading.Event, interval: float = 1.0) -> None:
+    """Ticks for each scheduled job until `stop` is set: the embedded default's clock, in place of Celery beat."""
+    while not stop.wait(interval):
+        try:
+            for name, every in runtime.service.schedule.items():
+                tick(runtime.database, name, every)
+        except DBAPIError as error:  # the database is away: the next tick starts what is due
+            log.warning("schedule_waits", error=f"{type(error).__name__}: {error}")

@@ -139,7 +139,8 @@ def build_app(run: Runtime) -> Flask:
     app = Flask(f"services.{name}", static_folder=str(ui / "static"), static_url_path=f"/{name}/static")
     app.config.update(
         SECRET_KEY=run.settings.secret_key,
-        SESSION_COOKIE_NAME=f"xuefen_{name}",
+        # One for all services: a form on any page may be sent to another service, as signing out is.
+        SESSION_COOKIE_NAME="xuefen_forms",
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=run.settings.secure_cookies,
         MAX_CONTENT_LENGTH=UPLOAD_LIMIT + 1024 * 1024,
@@ -193,7 +194,10 @@ def build_app(run: Runtime) -> Flask:
         response.headers["X-Request-ID"] = g.get("request_id", "")
         if request.endpoint != "static":
             response.headers.setdefault("Cache-Control", "no-store")
-            log.info("request", method=request.method, path=request.path, status=response.status_code)
+            # The rule instead of the path where the path holds a secret, such as an activation link.
+            secret = "token" in (request.view_args or {})
+            path = str(request.url_rule) if secret else request.path
+            log.info("request", method=request.method, path=path, status=response.status_code)
         return response
 
     @app.context_processor

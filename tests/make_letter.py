@@ -55,9 +55,7 @@ def write_letters(sample: SampleProvince, folder: Path) -> None:
     write_pdf(folder / "letter.pdf", jpeg.getvalue())
     small = scan.resize((PAGE[0] // 2, PAGE[1] // 2), Image.Resampling.LANCZOS)
     # Few colours keep it small; a scanner set to "document" does the same.
-    small.quantize(48, dither=Image.Dither.NONE).save(
-        folder / "letter.png", optimize=True, dpi=(DPI // 2, DPI // 2)
-    )
+    small.quantize(48, dither=Image.Dither.NONE).save(folder / "letter.png", optimize=True, dpi=(DPI // 2, DPI // 2))
 
 
 def write_pdf(path: Path, jpeg: bytes) -> None:
@@ -82,9 +80,7 @@ def write_pdf(path: Path, jpeg: bytes) -> None:
 def font(size: int, style: str = "Regular") -> ImageFont.FreeTypeFont:
     """Noto Serif CJK SC in pixels, wherever fontconfig keeps it."""
     pattern = f"Noto Serif CJK SC:style={style}"
-    found = subprocess.run(
-        ["fc-match", "-f", "%{file}\n%{index}", pattern], check=True, capture_output=True, text=True
-    )
+    found = subprocess.run(["fc-match", "-f", "%{file}\n%{index}", pattern], check=True, capture_output=True, text=True)
     file, index = found.stdout.splitlines()
     # Above bit 16 fontconfig counts named instances of variable fonts; the face is below.
     return ImageFont.truetype(file, size, index=int(index) & 0xFFFF)
@@ -174,9 +170,7 @@ def draw_seal(name: str) -> Image.Image:
     for index, char in enumerate(name):
         angle = -span / 2 + span * index / (len(name) - 1)
         tile = Image.new("RGB", (size // 6, size // 6), "white")
-        ImageDraw.Draw(tile).text(
-            (size // 12, size // 12), char, font=face, fill=SEAL_RED, anchor="mm", stroke_width=1
-        )
+        ImageDraw.Draw(tile).text((size // 12, size // 12), char, font=face, fill=SEAL_RED, anchor="mm", stroke_width=1)
         tile = tile.rotate(-angle, Image.Resampling.BICUBIC, fillcolor="white")
         radians, radius = math.radians(angle), size * 0.385
         x, y = middle + radius * math.sin(radians), middle - radius * math.cos(radians)

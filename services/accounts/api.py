@@ -7,8 +7,9 @@ from typing import Any
 from flask_smorest import Blueprint
 
 from services.accounts.models import Unit
-from services.accounts.queries import get_unit, under, visible_units
+from services.accounts.queries import get_unit, visible_units
 from services.accounts.schemas import UnitOut, UnitQuery
+from shared.database import under
 from shared.paging import page
 from shared.schemas import paged
 from shared.web import SIGNED_IN, actor, allow, reading

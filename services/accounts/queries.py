@@ -4,25 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.orm import Session
 
 from services.accounts.models import HistoryLine, OfficeSeat, Person, Unit
 from shared.actors import Actor, Office
+from shared.database import under, under_any
 from shared.errors import NotFound
-
-
-def under(column: InstrumentedAttribute[str], path: str) -> ColumnElement[bool]:
-    """Whether a path lies at or under `path`: a range over the index, on either database.
-
-    A path ends with a slash, so everything under it sorts before the same text with the next character, `0`.
-    """
-    return and_(column >= path, column < path[:-1] + "0")
-
-
-def under_any(column: InstrumentedAttribute[str], paths: Iterable[str]) -> ColumnElement[bool]:
-    """Whether a path lies at or under one of several; under none, if there is none."""
-    return or_(false(), *[under(column, path) for path in paths])
 
 
 def visible_units(actor: Actor, *offices: Office) -> Select[Unit]:

@@ -11,11 +11,13 @@ from services.accounts.access.attempts import prune_attempts
 from services.accounts.access.models import SignInSession
 from services.accounts.intake.models import Scan
 from services.accounts.intake.receiving import PREVIEW_JOB
+from shared import retention
 from shared.database import utc_now
 from shared.errors import DomainError
 from shared.jobs import Job, Jobs
 
 TIDY_JOB = "accounts.tidy"
+PRUNE_JOB = "accounts.prune"
 ORPHAN_AGE = timedelta(days=1)
 SESSION_KEPT = timedelta(days=90)
 
@@ -58,6 +60,6 @@ def tidy(job: Job) -> None:
         prune_attempts(session)
 
 
-JOBS: Jobs = {PREVIEW_JOB: make_preview, TIDY_JOB: tidy}
-SCHEDULE = {TIDY_JOB: 24 * 3600.0}
+JOBS: Jobs = {PREVIEW_JOB: make_preview, TIDY_JOB: tidy, PRUNE_JOB: retention.prune}
+SCHEDULE = {TIDY_JOB: retention.DAILY, PRUNE_JOB: retention.DAILY}
 """Job -> seconds between two runs."""

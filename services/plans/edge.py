@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -25,14 +25,19 @@ def answer(schema: Schema, value: Any, *, status: int = 200, version: int | None
     return response
 
 
-def form_rows(form: MultiDict[str, str], name: str) -> list[dict[str, str]]:
-    """`items.0.title=…&items.3.title=…` as a list of rows in order; rows left wholly empty are dropped."""
+def form_rows(form: MultiDict[str, str], name: str, given: Collection[str] = ()) -> list[dict[str, str]]:
+    """`items.0.title=…&items.3.title=…` as a list of rows in order; rows in which nobody typed anything are dropped.
+
+    `given`: what the form fills in by itself, which does not make a row one that somebody typed into.
+    """
     rows: dict[int, dict[str, str]] = {}
     for key, value in form.items():
         found = re.fullmatch(rf"{name}\.(\d{{1,4}})\.(\w+)", key)
         if found:
             rows.setdefault(int(found[1]), {})[found[2]] = value.strip()
-    return [row for _, row in sorted(rows.items()) if any(value for key, value in row.items() if key != "id")]
+    return [
+        row for _, row in sorted(rows.items()) if any(value for key, value in row.items() if key not in ("id", *given))
+    ]
 
 
 def without_blanks(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from services.accounts.access import attempts
 from services.accounts.intake.models import Letter
 from services.accounts.tasks import TIDY_JOB
-from shared import outbox
+from shared import jobs
 from shared.database import utc_now
 from shared.service import Runtime
 from tests.accounts.conftest import DATA, Browser, Caller, letter_form, run_jobs
@@ -247,7 +247,7 @@ def test_files_without_a_letter_are_tidied_away_when_they_are_old(stranger: Call
 
     def tidy() -> set[str]:
         with run.database.transaction() as session:
-            outbox.run_later(session, TIDY_JOB, {})
+            jobs.run_later(session, TIDY_JOB, {})
         run_jobs(run)
         return {digest for digest, _ in parts.letter_store(run).originals()}
 

@@ -117,9 +117,7 @@ def test_identity_numbers_are_valid_unique_and_nobodys(sample: SampleProvince) -
     assert {len(person.person_id) for person in sample.people} == {36}
 
 
-def test_people_work_where_their_stage_is_taught(
-    sample: SampleProvince, units: dict[str, SampleUnit]
-) -> None:
+def test_people_work_where_their_stage_is_taught(sample: SampleProvince, units: dict[str, SampleUnit]) -> None:
     for person in sample.people:
         unit = units[person.unit_path]
         assert (person.stage in unit.stages) if unit.stages else person.stage is None
@@ -134,9 +132,7 @@ def test_the_cases_are_there(sample: SampleProvince) -> None:
         "contracted_pre_graduation",
     }
     assert any(p.kind == "education_authority_staff" and p.certificate_subject for p in sample.people)
-    assert [p.hired_on for p in sample.people if p.hired_on and not p.formal_appointment_on] == [
-        date(2026, 9, 1)
-    ]
+    assert [p.hired_on for p in sample.people if p.hired_on and not p.formal_appointment_on] == [date(2026, 9, 1)]
     assert [p.retires_on for p in sample.people if p.retires_on and p.retires_on <= date(2028, 8, 31)] == [
         date(2027, 10, 1)
     ]
@@ -175,9 +171,7 @@ def test_the_demo_route_is_staffed(sample: SampleProvince) -> None:
     assert len(holders(sample, Office.PLAN_REVIEW, DEMO_PATH)) >= 2
 
 
-def test_a_training_school_acts_where_the_data_say_so(
-    sample: SampleProvince, units: dict[str, SampleUnit]
-) -> None:
+def test_a_training_school_acts_where_the_data_say_so(sample: SampleProvince, units: dict[str, SampleUnit]) -> None:
     acting = {(body.area_path, body.office): body.body_path for body in sample.bodies}
     assert {units[path].kind for path in acting.values()} == {"county_training_school"}
     for (area, office), body in acting.items():

@@ -37,7 +37,12 @@ class Desk:
     def window(self) -> Desk:
         """Another window of the same person: the same cookies and the same faults, its own page."""
         other = object.__new__(Desk)
-        other.url, other.context, other.faults, other.page = self.url, self.context, self.faults, self.context.new_page()
+        other.url, other.context, other.faults, other.page = (
+            self.url,
+            self.context,
+            self.faults,
+            self.context.new_page(),
+        )
         return other
 
     def open(self, path: str, status: int = 200) -> Page:
@@ -66,7 +71,11 @@ class Desk:
 
     def field(self, label: str, where: Locator | None = None) -> Locator:
         """The one visible field of that label, however the label marks that it is required."""
-        return (where or self.page).get_by_label(re.compile(f"^\\s*{re.escape(label)}\\s*(必填)?\\s*$")).filter(visible=True)
+        return (
+            (where or self.page)
+            .get_by_label(re.compile(f"^\\s*{re.escape(label)}\\s*(必填)?\\s*$"))
+            .filter(visible=True)
+        )
 
     def attach(self, label: str, *names: str) -> None:
         """Chooses files of tests/data."""
@@ -111,7 +120,9 @@ class Desk:
             self.faults.append(f"console: {message.text}")
 
     def _request(self, request: Request) -> None:
-        if urlsplit(request.url).scheme in ("http", "https", "ws", "wss") and not request.url.startswith(self.url + "/"):
+        if urlsplit(request.url).scheme in ("http", "https", "ws", "wss") and not request.url.startswith(
+            self.url + "/"
+        ):
             self.faults.append(f"asked another host: {request.url}")
 
     def _response(self, response: Response) -> None:

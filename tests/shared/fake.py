@@ -20,7 +20,7 @@ from pathlib import Path
 from sqlalchemy import MetaData, String, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from shared import outbox
+from shared import jobs, outbox
 from shared.auth import TokenVerifier
 from shared.bus import AmqpTransport, Consumer
 from shared.database import NAMING, Database, PlatformBase
@@ -256,7 +256,7 @@ def publish_alone(session: Session, key: str) -> str:
 def run_job(runtime: Runtime, job: str, key: str) -> str:
     """Queues a job; returns its id."""
     with runtime.database.transaction() as session:
-        return outbox.run_later(session, f"credits.{job}", {"key": key})
+        return jobs.run_later(session, f"credits.{job}", {"key": key})
 
 
 def effects(database: Database) -> Counter[tuple[str, int]]:

@@ -16,7 +16,7 @@ from shared.database import utc_now
 from shared.errors import NotFound
 from shared.jobs import JobRow
 from shared.outbox import OutboxRow, OutboxTodo
-from shared.relay import LocalTransport, Relay
+from shared.relay import LocalTransport, Relay, run_schedule
 from tests.shared import fake
 from tests.shared.fake import World
 
@@ -237,7 +237,7 @@ def test_embedded_threads_run_jobs_and_the_schedule(embedded: World) -> None:
     run.database.after_commit = relay.wake.set
     threads = [
         threading.Thread(target=relay.run, args=(stop,)),
-        threading.Thread(target=jobs.run_schedule, args=(run, stop, 0.05)),
+        threading.Thread(target=run_schedule, args=(run, stop, 0.05)),
     ]
     for thread in threads:
         thread.start()

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from sqlalchemy import func, select, update
 
-from shared import outbox
+from shared import jobs, outbox
 from shared.database import utc_now
 from shared.outbox import OutboxRow, OutboxTodo, Results
 from shared.relay import Relay
@@ -163,7 +163,7 @@ def test_message_queued_anew_while_it_is_on_its_way_is_sent_again(world: World) 
 
 def test_delay_holds_a_message_back(world: World) -> None:
     with world.plans.database.transaction() as session:
-        outbox.run_later(session, "credits.count", {}, not_before=utc_now() + timedelta(hours=1))
+        jobs.run_later(session, "credits.count", {}, not_before=utc_now() + timedelta(hours=1))
     transport = Scripted()
     relay = Relay(world.plans.database, transport)
     assert relay.step() == 0
@@ -174,7 +174,7 @@ def test_delay_holds_a_message_back(world: World) -> None:
 def test_relay_of_one_kind_leaves_the_other(world: World) -> None:
     world.decide("p1", 1)
     with world.plans.database.transaction() as session:
-        outbox.run_later(session, "credits.count", {})
+        jobs.run_later(session, "credits.count", {})
     for kind in ("event", "job"):
         assert Relay(world.plans.database, Scripted(), kind=kind).step() == 1
     assert fake.count_rows(world.plans.database, OutboxTodo) == 0
@@ -188,7 +188,7 @@ def test_replay_queues_the_window_and_leaves_what_is_queued(world: World) -> Non
     with world.plans.database.transaction() as session:
         ago = utc_now() - timedelta(days=20)
         session.execute(update(OutboxRow).where(OutboxRow.event_id == old).values(created_at=ago))
-        delayed = outbox.run_later(session, "credits.count", {}, not_before=utc_now() + timedelta(hours=1))
+        delayed = jobs.run_later(session, "credits.count", {}, not_before=utc_now() + timedelta(hours=1))
         outbox.replay(session, utc_now() - timedelta(days=14))
         outbox.replay(session, utc_now() - timedelta(days=14))
     transport.sent.clear()

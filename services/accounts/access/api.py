@@ -24,8 +24,9 @@ from services.accounts.access.schemas import (
     SignedInAccountOut,
 )
 from services.accounts.models import Unit
-from services.accounts.queries import get_unit, under
+from services.accounts.queries import get_unit
 from shared.actors import Actor, Office
+from shared.database import under
 from shared.paging import page
 from shared.schemas import paged
 from shared.web import ANYONE, SIGNED_IN, actor, allow, once, reading, repeatable, runtime, transaction

@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session, selectinload
 from services.accounts.access.models import Account, AccountRole, ActivationLink, SignInSession
 from services.accounts.kinds import AccountState
 from services.accounts.models import OfficeSeat, Person, Unit
-from services.accounts.queries import bodies_of, under_any
+from services.accounts.queries import bodies_of
 from services.accounts.roles import offices_given
 from shared.actors import Actor, Office, Post
 from shared.auth import Claims
-from shared.database import utc_now
+from shared.database import under_any, utc_now
 from shared.errors import NotFound
 
 

@@ -26,8 +26,9 @@ from services.accounts.letters import (
     stamp_owners,
 )
 from services.accounts.models import Person, Unit
-from services.accounts.queries import person_by_hash, under_any
+from services.accounts.queries import person_by_hash
 from shared.actors import Actor, Office
+from shared.database import under_any
 from shared.errors import NotFound
 from shared.ui.filters import CHINA
 

@@ -20,7 +20,7 @@ from services.accounts.operations import note
 from services.accounts.queries import find_unit
 from services.accounts.roles import ROLES, Role, granting
 from services.accounts.scanning import Inspected
-from shared import outbox
+from shared import jobs, outbox
 from shared.actors import Level, Office, ancestors
 from shared.database import new_id, utc_now
 from shared.errors import Conflict, Invalid
@@ -230,4 +230,4 @@ def _add_scan(session: Session, letter: Letter, scan: Inspected) -> None:
     )
     letter.scans.append(row)
     session.flush()
-    outbox.run_later(session, PREVIEW_JOB, {"scan_id": row.id})
+    jobs.run_later(session, PREVIEW_JOB, {"scan_id": row.id})

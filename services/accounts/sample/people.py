@@ -106,10 +106,7 @@ def sample_province() -> SampleProvince:
     units = sample_units()
     by_code = {unit.code: unit for unit in units}
     tables = load("people.toml")
-    named = [
-        (entry, _person(number, entry, by_code[entry["unit"]]))
-        for number, entry in enumerate(tables["people"])
-    ]
+    named = [(entry, _person(number, entry, by_code[entry["unit"]])) for number, entry in enumerate(tables["people"])]
     return SampleProvince(
         units=units,
         people=(*(person for _, person in named), *_made_up(units, first=len(named))),

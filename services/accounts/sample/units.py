@@ -47,16 +47,12 @@ def sample_units() -> tuple[SampleUnit, ...]:
     """The province, its districts, counties, schools, the provider; those above come before those below."""
     tables = load("jiangxi.toml")
     top = tables["province"]
-    province = SampleUnit(
-        f"{top['code']}/", top["name"], Level.PROVINCE, "province", top["authority"], top["phone"]
-    )
+    province = SampleUnit(f"{top['code']}/", top["name"], Level.PROVINCE, "province", top["authority"], top["phone"])
     units = {province.code: province}
     for code, district in tables["districts"].items():
         path = f"{province.path}{code}/"
         name, area_code = district["name"], district["area_code"]
-        units[code] = SampleUnit(
-            path, name, Level.DISTRICT, "district", f"{name}教育局", f"{area_code}-0000{code[2:]}"
-        )
+        units[code] = SampleUnit(path, name, Level.DISTRICT, "district", f"{name}教育局", f"{area_code}-0000{code[2:]}")
         for county_code, county in district["counties"].items():
             # A 区 is only known together with its city: other cities may have one of the same name.
             full_name = f"{name}{county}" if county.endswith("区") else county

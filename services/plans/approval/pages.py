@@ -172,7 +172,7 @@ def decide(plan_id: str) -> AnyResponse:
 
 def _save(plan_id: str | None) -> AnyResponse:
     typed: dict[str, Any] = {name: request.form.get(name, "").strip() for name in contents.BASIC_FIELDS}
-    typed["items"] = form_rows(request.form, "items")
+    typed["items"] = form_rows(request.form, "items", given=("hours_per_credit",))
     if plan_id is None:
         typed["unit_code"] = request.form.get("unit_code") or None
     try:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from services.plans.files import Upload
 from services.plans.projects import queries, roster, spreadsheet
 from services.plans.projects.models import UNAUDITED, Project, Result, RosterUpload
-from shared import directory, outbox
+from shared import directory, jobs
 from shared.actors import Actor
 from shared.database import new_id, utc_now
 from shared.errors import Invalid, NotAllowed
@@ -63,7 +63,7 @@ def start_import(session: Session, actor: Actor, project_id: str, upload_id: str
     upload = queries.find_upload(session, project, upload_id)
     require_clean(upload.report)
     if upload.job_id is None:
-        upload.job_id = outbox.run_later(session, "plans.import_roster", {"upload_id": upload.id})
+        upload.job_id = jobs.run_later(session, "plans.import_roster", {"upload_id": upload.id})
         session.flush()
     return upload.job_id
 
