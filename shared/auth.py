@@ -19,6 +19,9 @@ from joserfc.jwk import ECKey, KeySet
 
 from shared.actors import Actor, Level, Office, Post, Unit
 from shared.errors import NotSignedIn
+from shared.logs import get_logger
+
+log = get_logger(__name__)
 
 ISSUER = "xuefen-accounts"
 AUDIENCE = "xuefen"
@@ -72,11 +75,14 @@ class TokenSigner:
 
 
 class TokenVerifier:
-    """Reads tokens by the public keys in a file, which is read again when a token names a key it does not have."""
+    """Reads tokens by the public keys in a file, which is read again whenever it has changed.
+
+    So a key that was made since is known, and one that was dropped no longer counts, at once.
+    """
 
     def __init__(self, jwks: Path) -> None:
         self._path = jwks
-        self._keys: KeySet | None = None
+        self._read: tuple[tuple[int, int], KeySet] | None = None
         self._rules = jwt.JWTClaimsRegistry(
             leeway=10,
             iss={"essential": True, "value": ISSUER},
@@ -88,39 +94,38 @@ class TokenVerifier:
     def verify(self, token: str) -> Claims:
         """Who the token speaks of. Raises `NotSignedIn` when it is forged, foreign or expired."""
         try:
-            claims = self._decode(token).claims
+            claims = jwt.decode(token, self._keys(), algorithms=["ES256"]).claims
             self._rules.validate(claims)
             posts = tuple(
                 Post(Office(office), Unit(path, name, Level(level)), body)
                 for office, path, name, level, body in claims["posts"]
             )
-        except (JoseError, ValueError, KeyError, TypeError, OSError) as error:
+            actor = Actor(
+                account_id=claims["sub"],
+                person_id=claims["person"],
+                name=claims["name"],
+                posts=posts,
+                session_id=claims["sid"],
+            )
+            return Claims(
+                actor=actor,
+                issued_at=datetime.fromisoformat(claims["at"]),
+                expires_at=datetime.fromtimestamp(claims["exp"], UTC),
+            )
+        except (JoseError, ValueError, KeyError, TypeError) as error:
             raise NotSignedIn("登录已过期或无效，请重新登录。") from error
-        actor = Actor(
-            account_id=claims["sub"],
-            person_id=claims["person"],
-            name=claims["name"],
-            posts=posts,
-            session_id=claims["sid"],
-        )
-        return Claims(
-            actor=actor,
-            issued_at=datetime.fromisoformat(claims["at"]),
-            expires_at=datetime.fromtimestamp(claims["exp"], UTC),
-        )
 
-    def _decode(self, token: str) -> Any:
-        if self._keys is None:
-            self._keys = self._load()
+    def _keys(self) -> KeySet:
         try:
-            return jwt.decode(token, self._keys, algorithms=["ES256"])
-        except (JoseError, ValueError):
-            # Perhaps signed by a key that was made since.
-            self._keys = self._load()
-            return jwt.decode(token, self._keys, algorithms=["ES256"])
-
-    def _load(self) -> KeySet:
-        return KeySet.import_key_set(json.loads(self._path.read_text()))
+            found = self._path.stat()
+            stamp = (found.st_mtime_ns, found.st_ino)
+            if self._read is None or self._read[0] != stamp:
+                self._read = stamp, KeySet.import_key_set(json.loads(self._path.read_text()))
+        except OSError as error:
+            # Nobody can come in, and it is not their fault: whoever runs the system must hear of it.
+            log.error("public_keys_unreadable", error=f"{type(error).__name__}: {error}")
+            raise NotSignedIn("暂时无法核对登录，请稍后重试。") from error
+        return self._read[1]
 
 
 def rotate(token_dir: Path, keep: int = 2) -> None:

@@ -7,6 +7,7 @@ busy handler is unfair. Nothing may talk to a network inside `transaction()`.
 
 from __future__ import annotations
 
+import re
 import secrets
 import threading
 import time
@@ -107,6 +108,14 @@ JsonType = JSON().with_variant(JSONB(), "postgresql")
 
 IdType = String(36)
 """Identifiers are text, so that a malformed one in an address simply finds nothing."""
+
+
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+
+
+def is_text(value: str) -> bool:
+    """Whether every database keeps the text: PostgreSQL has no NUL, and half a surrogate pair is no UTF-8."""
+    return _NOT_TEXT.search(value) is None
 
 
 def new_id() -> str:

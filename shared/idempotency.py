@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from flask import Response, g, request
+from flask import Response, request
 from marshmallow import Schema
 from sqlalchemy import Integer, String, Text
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from werkzeug.datastructures import FileStorage
 
 from shared.database import Database, PlatformBase, UtcDateTime, utc_now
 from shared.errors import Invalid, PreconditionRequired
@@ -69,11 +71,13 @@ class Once:
 
 @contextmanager
 def once(database: Database, caller: str) -> Iterator[Once]:
-    """The transaction of a POST. Raises `Replayed` when its key was used, `Invalid` when for something else."""
+    """The transaction of a POST. Raises `Replayed` when its key was used, `Invalid` when for something else.
+
+    The block must give an answer (`tx.json`, `tx.redirect`), or there would be none for a replay.
+    """
     key = request_key()
     if key is None:
         raise PreconditionRequired("请求缺少 Idempotency-Key 请求头；请为每次提交生成一个新的唯一值。")
-    g.once_used = True
     digest = _digest()
     with database.transaction() as session:
         made = session.execute(
@@ -88,12 +92,17 @@ def once(database: Database, caller: str) -> Iterator[Once]:
                 raise Invalid("同一个 Idempotency-Key 已用于另一个请求，请换一个新值。")
             raise Replayed(_answer(row))
         yield Once(session, row)
+        if row.status is None:
+            raise RuntimeError("a change under an Idempotency-Key ended without an answer")
 
 
 def request_key() -> str | None:
-    """The key of this request: the header, or the hidden field of a form."""
+    """The key of this request: the header, or the hidden field of a form. Raises `Invalid` if it is none of use."""
     key = request.headers.get("Idempotency-Key") or request.form.get("idempotency_key")
-    return key[:80] if key else None
+    if key and not re.fullmatch(r"[!-~]{1,80}", key):
+        # Cut to fit, two long keys could become one, and the second change would never be made.
+        raise Invalid("Idempotency-Key 应为 1 至 80 个可见的英文字符（不含空格）。")
+    return key or None
 
 
 def _answer(row: IdempotencyRow) -> Response:
@@ -104,11 +113,20 @@ def _answer(row: IdempotencyRow) -> Response:
 
 
 def _digest() -> str:
-    """What the request asks for. Of uploads: names and sizes, since the boundary differs with each retry."""
-    parts: list[Any] = [request.method, request.path]
+    """What the request asks for. Of forms: what is in them, since the boundary differs with each retry."""
+    parts: list[Any] = [request.method, request.path, request.query_string.decode("latin-1")]
     if request.mimetype == "multipart/form-data" or request.form:
         parts += sorted((k, v) for k, v in request.form.items(multi=True) if k not in ("csrf_token", "idempotency_key"))
-        parts += sorted((name, file.filename) for name, file in request.files.items(multi=True))
+        parts += sorted((name, file.filename or "", _content(file)) for name, file in request.files.items(multi=True))
     else:
         parts.append(request.get_data().decode("utf-8", "replace"))
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _content(file: FileStorage) -> str:
+    """Digest of an upload, which the view may have read already and may read again."""
+    place = file.stream.tell()
+    file.stream.seek(0)
+    digest = hashlib.file_digest(cast(Any, file.stream), "sha256").hexdigest()
+    file.stream.seek(place)
+    return digest

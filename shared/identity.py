@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
+import unicodedata
 from datetime import date
 
 from stdnum.cn import ric
@@ -13,17 +15,20 @@ from shared.errors import Invalid
 
 
 def normalize_identity(raw: str) -> str:
-    """The 18 characters, upper case, without spaces.
+    """The 18 characters, upper case, without spaces; full-width figures (３６０１…) are taken as what they mean.
 
     Raises `Invalid` with a sentence that says what is wrong, for example that a spreadsheet has turned the
-    number into 3.60102E+17 (B9).
+    number into 3.60102E+17 (B9). No sentence repeats a number that could be somebody's.
     """
-    text = raw.strip().replace(" ", "").upper()
+    plain = unicodedata.normalize("NFKC", raw).upper()
+    text = "".join(c for c in plain if not c.isspace() and unicodedata.category(c) != "Cf")
     if not text:
         raise Invalid("身份证号为空，请填写 18 位身份证号。")
-    if "E+" in text or text.endswith(".0") or "." in text:
+    if "." in text or re.fullmatch(r"\d+E\+?\d+", text):
+        # As Excel shows it; with more figures than that, it would be most of the number.
+        shown = f"“{text}”" if len(text) <= 12 else ""
         raise Invalid(
-            f"身份证号“{raw.strip()}”已被表格软件改成数值（科学计数法），原号码已丢失；"
+            f"身份证号{shown}已被表格软件改成数值（科学计数法），原号码已丢失；"
             "请把该列设为“文本”格式后重新填写 18 位号码。"
         )
     try:

@@ -1,11 +1,12 @@
 """Logs: one JSON object a line, with the request id that travels from HTTP to event to task.
 
-Personal data never gets here: identity numbers are masked whatever the field, and values of dataclasses whose
-name ends in `Personal` are dropped.
+Personal data never gets here: identity numbers are masked whatever the field and type, and values of dataclasses
+whose name ends in `Personal` are dropped, however deep they lie.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import re
 import sys
@@ -72,12 +73,18 @@ def hide_personal(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMa
 
 
 def _clean(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, float)):
+        return value
     if isinstance(value, str):
         return _IDENTITY.sub(r"\1********\2", value)
+    if isinstance(value, int):
+        return value if abs(value) < 10**16 else _clean(str(value))
     if type(value).__name__.endswith("Personal"):
         return "[personal]"
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _clean({field.name: getattr(value, field.name) for field in dataclasses.fields(value)})
     if isinstance(value, dict):
-        return {k: "[personal]" if k == "personal" else _clean(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
+        return {_clean(k): "[personal]" if k == "personal" else _clean(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
         return [_clean(v) for v in value]
-    return value
+    return _clean(repr(value))  # as the renderer would show it, but only here it can still be masked

@@ -6,12 +6,13 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Select, tuple_
 from sqlalchemy.orm import Session
 
+from shared.database import is_text
 from shared.errors import Invalid
 
 T = TypeVar("T")
@@ -43,7 +44,7 @@ def page(
     limit = max(1, min(limit, MAX_PAGE_SIZE))
     if cursor:
         after = tuple_(*keys)
-        values = _decode(cursor, len(keys))
+        values = _decode(cursor, keys)
         query = query.where(after < tuple_(*values) if descending else after > tuple_(*values))
     query = query.order_by(*[key.desc() if descending else key.asc() for key in keys]).limit(limit + 1)
     rows: list[Any] = list(session.scalars(query))
@@ -57,12 +58,22 @@ def _encode(values: list[Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str, count: int) -> list[Any]:
+def _decode(cursor: str, keys: Sequence[Any]) -> list[Any]:
     try:
         raw = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        values = [datetime.fromisoformat(v) if kind == "t" else v for kind, v in raw]
-        if len(values) != count or not all(isinstance(v, (str, int, datetime)) for v in values):
+        values = [datetime.fromisoformat(v).astimezone(UTC) if kind == "t" else v for kind, v in raw]
+        if not all(_fits(value, key) for value, key in zip(values, keys, strict=True)):
             raise ValueError("wrong shape")
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise Invalid("翻页位置无效，请回到第一页。", fields={"cursor": ["翻页位置无效"]}) from error
     return values
+
+
+def _fits(value: Any, key: Any) -> bool:
+    """Whether the value may be compared with the column: PostgreSQL refuses a wrong type in the middle of the work."""
+    kind: type = getattr(key.type, "impl_instance", key.type).python_type
+    if isinstance(value, str):
+        return kind is str and is_text(value)
+    if isinstance(value, int):
+        return kind is int and not isinstance(value, bool) and abs(value) < 2**63
+    return kind is datetime and isinstance(value, datetime)

@@ -18,7 +18,7 @@ _TITLES = {
     400: ("请求格式有误", "请求无法理解，请核对格式后重试。"),
     404: ("没有找到", "没有这个地址，请核对。"),
     405: ("不支持的请求方法", "此地址不支持这种请求方法。"),
-    413: ("文件过大", "上传内容超过 20 MB，请压缩或分次上传。"),
+    413: ("文件过大", "上传内容超过 20 MB（没有文件的请求：1 MB），请压缩或分次上传。"),
     415: ("内容类型不支持", "请以 application/json 提交。"),
     422: ("提交的内容有误", "请按下列提示修改后重新提交。"),
     500: ("系统错误", "系统出现错误，已记录。请稍后重试；若仍不行，请把请求编号告诉管理员。"),
@@ -28,6 +28,11 @@ _TITLES = {
 def is_api() -> bool:
     """Whether a program asks."""
     return "/api/" in request.path or request.path.endswith("/readyz")
+
+
+def path_for_logs() -> str:
+    """The path; or its rule, where the path itself holds a secret, such as an activation link."""
+    return str(request.url_rule) if "token" in (request.view_args or {}) else request.path
 
 
 def domain_error(error: DomainError) -> Response:
@@ -43,9 +48,8 @@ def http_error(error: HTTPException) -> Response:
         return _answer(400, "页面已过期", "此页面打开太久或已在别处退出，请刷新页面后重新提交。", "csrf", [])
     title, detail = _TITLES.get(status, ("请求无法处理", "请求无法处理。"))
     data: dict[str, Any] = getattr(error, "data", {}) or {}
-    places = data.get("messages", {})
     # webargs groups by where the value was: json, query, form, files.
-    fields = [(name.split(".", 1)[-1], sentence) for name, sentence in flatten(places)]
+    fields = [found for messages in data.get("messages", {}).values() for found in flatten(messages)]
     response = _answer(status, title, detail, str(status), fields)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
@@ -59,7 +63,7 @@ def unexpected(error: Exception) -> Response:
         return http_error(error)
     if current_app.config.get("TESTING"):
         raise error
-    log.exception("unexpected_error", path=request.path)
+    log.exception("unexpected_error", path=path_for_logs())
     title, detail = _TITLES[500]
     return _answer(500, title, detail, "internal", [])
 
@@ -84,8 +88,7 @@ def _answer(
         }
         if fields:
             body["errors"] = [
-                {"field": name, "pointer": "#/" + name.replace(".", "/"), "detail": sentence}
-                for name, sentence in fields
+                {"field": name, "pointer": _pointer(name), "detail": sentence} for name, sentence in fields
             ]
         response = jsonify({**(extra or {}), **body})
         response.status_code = status
@@ -93,3 +96,8 @@ def _answer(
         return response
     page = render_template("error.html", status=status, title=title, detail=detail, fields=fields, extra=extra or {})
     return make_response(page, status)
+
+
+def _pointer(name: str) -> str:
+    """`items.0.hours` as a JSON pointer (RFC 6901); `#` is the body as a whole."""
+    return "#" + "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in name.split(".") if part)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from environs import EnvValidationError, FileAwareEnv
+from marshmallow import ValidationError, validate
 
 from shared.tables import flatten
 
@@ -26,6 +28,9 @@ NEEDS = {
     "accounts": ("accounts_database_url", "identity_key", "encryption_key"),
 }
 """What each service needs of its own, beside what all need (the broker, the form secret)."""
+
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class Mode(StrEnum):
@@ -102,19 +107,19 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
 
     env = FileAwareEnv(eager=False, prefix="XUEFEN_", strip_whitespace=True)
     mode = env.enum("MODE", Mode.EMBEDDED, enum=Mode, by_value=True)
-    servers = os.environ.get("XUEFEN_MODE") == Mode.SERVERS
+    servers = mode is Mode.SERVERS
     data_dir = env.path("DATA", Path("data"))
     addresses = {name: env.str(f"{name.upper()}_DATABASE_URL", "") for name in SERVICES}
-    amqp_url = env.str("AMQP_URL", *_default(servers, ""))
+    amqp_url = env.str("AMQP_URL", *_default(servers, ""), validate=_given(servers))
     public_url = env.str("PUBLIC_URL", "http://127.0.0.1:8000")
-    secret_key = env.str("SECRET_KEY", *_default(servers, ""))
+    secret_key = env.str("SECRET_KEY", *_default(servers, ""), validate=_given(servers))
     identity_key = env.str("IDENTITY_KEY", "")
-    encryption_key = env.str("ENCRYPTION_KEY", "")
+    encryption_key = env.str("ENCRYPTION_KEY", "", validate=_encryption_key)
     token_dir = env.path("TOKEN_DIR", None)
-    log_level = env.str("LOG_LEVEL", "INFO")
+    log_level = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(LOG_LEVELS))
     log_json = env.bool("LOG_JSON", servers)
-    secure_cookies = env.bool("SECURE_COOKIES", False)
-    trusted_proxies = env.int("TRUSTED_PROXIES", 0)
+    secure_cookies = env.bool("SECURE_COOKIES", public_url is not None and public_url.startswith("https://"))
+    trusted_proxies = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
     try:
         env.seal()
     except EnvValidationError as error:
@@ -149,14 +154,19 @@ def _default(required: bool, value: str) -> tuple[str, ...]:
     return () if required else (value,)
 
 
+def _given(required: bool) -> validate.Length:
+    """An empty text is no value where there must be one."""
+    return validate.Length(min=1 if required else 0)
+
+
 def _encryption_key(given: str) -> bytes:
     """The 32 bytes; empty where none was given."""
     try:
         key = bytes.fromhex(given)
-        if len(key) not in (0, 32):
-            raise ValueError("not 32 bytes")
-    except ValueError as error:
-        raise SettingsError("XUEFEN_ENCRYPTION_KEY: must be 64 hexadecimal characters") from error
+    except ValueError:
+        key = b"?"
+    if len(key) not in (0, 32):
+        raise ValidationError("must be 64 hexadecimal characters")
     return key
 
 
@@ -165,10 +175,17 @@ def _embedded_secrets(data_dir: Path, given: tuple[str, str, str]) -> tuple[str,
     path = data_dir / "secrets.json"
     if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
-        fresh = {name: secrets.token_hex(32) for name in ("secret_key", "identity_key", "encryption_key")}
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            json.dump(fresh, file)
+        made = {name: secrets.token_hex(32) for name in ("secret_key", "identity_key", "encryption_key")}
+        fresh = path.with_suffix(f".{os.getpid()}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            json.dump(made, file)
+            file.flush()
+            os.fsync(file.fileno())
+        # Whole or not at all, whatever happens; and never over those of another start at the same moment: what is
+        # encrypted with keys that are gone is gone with them.
+        with suppress(FileExistsError):
+            os.link(fresh, path)
+        fresh.unlink()
     kept = json.loads(path.read_text())
     names = ("secret_key", "identity_key", "encryption_key")
     secret_key, identity_key, encryption_key = (

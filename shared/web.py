@@ -32,6 +32,7 @@ from shared.jobs import visible_job
 from shared.logs import get_logger
 from shared.migrations import ROOT
 from shared.openapi import make_api
+from shared.parsing import limit_body, require_text
 from shared.service import Runtime
 from shared.ui import filters, navigation
 
@@ -119,15 +120,17 @@ def once() -> AbstractContextManager[Once]:
 
 def expected_version() -> int:
     """The version that the caller has seen: `If-Match`, or the hidden field `version`. Raises when missing."""
-    raw = request.headers.get("If-Match", "").strip('W/" ') or request.form.get("version", "")
-    if not raw.isdigit():
+    raw = request.headers.get("If-Match") or request.form.get("version", "")
+    # A weak tag counts as well: a gateway that compresses an answer weakens its ETag.
+    found = re.fullmatch(r'(?:W/)?"?([0-9]{1,9})"?', raw.strip())
+    if found is None:
         raise PreconditionRequired("请求缺少 If-Match 请求头（所见版本号）；请先读取最新内容再提交。")
-    return int(raw)
+    return int(found[1])
 
 
 def safe_next(target: str | None, default: str = "/") -> str:
     """A page of this site to go on to; anything else becomes `default` (no open redirect)."""
-    if target and re.match(r"^/(?![/\\])[^\s\\]*$", target):
+    if target and re.fullmatch(r"/(?![/\\])[^\s\\\x00-\x1f\x7f]{0,300}", target):
         return target
     return default
 
@@ -170,12 +173,15 @@ def build_app(run: Runtime) -> Flask:
     @app.before_request
     def guard() -> Response | None:
         g.request_id = _request_id()
+        limit_body(request)
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id, service=name)
+        if request.endpoint in PUBLIC_ENDPOINTS:
+            return None
         g.actor, failure = _identify(run)
         if g.actor is not None:
             structlog.contextvars.bind_contextvars(account_id=g.actor.account_id)
-        if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS:
+        if request.endpoint is None:
             return None
         view = app.view_functions[request.endpoint]
         _require_allowed(view, failure)
@@ -184,6 +190,7 @@ def build_app(run: Runtime) -> Flask:
                 csrf.protect()
             if request.method == "POST" and not getattr(view, "repeatable", None):
                 _require_key()
+        require_text(request.path, request.args.to_dict(flat=False), request.form.to_dict(flat=False))
         return None
 
     @app.after_request
@@ -194,11 +201,13 @@ def build_app(run: Runtime) -> Flask:
         response.headers["X-Request-ID"] = g.get("request_id", "")
         if request.endpoint != "static":
             response.headers.setdefault("Cache-Control", "no-store")
-            # The rule instead of the path where the path holds a secret, such as an activation link.
-            secret = "token" in (request.view_args or {})
-            path = str(request.url_rule) if secret else request.path
-            log.info("request", method=request.method, path=path, status=response.status_code)
+            log.info("request", method=request.method, path=problems.path_for_logs(), status=response.status_code)
         return response
+
+    @app.teardown_request
+    def forget(_: BaseException | None) -> None:
+        # The thread goes on to other work, which must not speak in this caller's name.
+        structlog.contextvars.clear_contextvars()
 
     @app.context_processor
     def page_context() -> dict[str, Any]:
@@ -250,8 +259,8 @@ def _register_common(app: Flask, run: Runtime) -> None:
 def _identify(run: Runtime) -> tuple[Actor | None, NotSignedIn | None]:
     """Who calls, or why the token that came does not count."""
     if problems.is_api():
-        header = request.headers.get("Authorization", "")
-        token = header.removeprefix("Bearer ") if header.startswith("Bearer ") else None
+        scheme, _, value = request.headers.get("Authorization", "").partition(" ")
+        token = value.strip() if scheme.lower() == "bearer" else None
     else:
         token = request.cookies.get(COOKIE)
     if not token:

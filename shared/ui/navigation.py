@@ -6,20 +6,22 @@ from dataclasses import dataclass
 
 from shared.actors import Actor, Office
 
-_ENTRIES: tuple[tuple[str, str, str, tuple[Office, ...]], ...] = (
-    ("首页", "/", "home", ()),
-    ("申报方案", "/plans/mine", "file-text", (Office.SCHOOL_ADMIN,)),
-    ("方案审核", "/plans/queue", "checks", (Office.PLAN_REVIEW,)),
+_ENTRIES: tuple[tuple[str, str, str, tuple[Office, ...], tuple[str, ...]], ...] = (
+    # label, address, icon, offices (none: everybody), what else belongs to it; the longest match is where one is
+    ("首页", "/", "home", (), ()),
+    ("申报方案", "/plans/mine", "file-text", (Office.SCHOOL_ADMIN,), ("/plans/",)),
+    ("方案审核", "/plans/queue", "checks", (Office.PLAN_REVIEW,), ("/plans/",)),
     (
         "培训项目",
         "/plans/projects",
         "school",
         (Office.SCHOOL_ADMIN, Office.PROJECT_ADMIN, Office.PROVIDER_ADMIN, Office.RESULT_AUDIT),
+        (),
     ),
-    ("我的学分", "/credits/mine", "award", (Office.TEACHER,)),
-    ("教师学分", "/credits/teachers", "users", (Office.SCHOOL_ADMIN, Office.CREDIT_ADMIN)),
-    ("授权函", "/accounts/letters", "mail", (Office.ACCOUNT_MANAGER,)),
-    ("单位与账号", "/accounts/units", "building", (Office.ACCOUNT_MANAGER,)),
+    ("我的学分", "/credits/mine", "award", (Office.TEACHER,), ()),
+    ("教师学分", "/credits/teachers", "users", (Office.SCHOOL_ADMIN, Office.CREDIT_ADMIN), ("/credits/",)),
+    ("授权函", "/accounts/letters", "mail", (Office.ACCOUNT_MANAGER,), ()),
+    ("单位与账号", "/accounts/units", "building", (Office.ACCOUNT_MANAGER,), ("/accounts/",)),
 )
 
 
@@ -37,8 +39,13 @@ def for_actor(actor: Actor | None, path: str) -> list[Entry]:
     """The menu for somebody who looks at `path`; empty for who is not signed in."""
     if actor is None:
         return []
-    return [
-        Entry(label, href, icon, path == href if href == "/" else path.startswith(href))
-        for label, href, icon, offices in _ENTRIES
-        if not offices or actor.holds(*offices)
-    ]
+    shown = [entry for entry in _ENTRIES if not entry[3] or actor.holds(*entry[3])]
+    here = max(shown, key=lambda entry: _match(path, entry[1], *entry[4]))
+    return [Entry(label, href, icon, href == here[1]) for label, href, icon, _, _ in shown]
+
+
+def _match(path: str, *places: str) -> int:
+    """How much of the path one of the places covers; the home page covers only itself."""
+    return max(
+        (len(place) for place in places if path == place or (place != "/" and path.startswith(place))), default=0
+    )
