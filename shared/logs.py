@@ -68,7 +68,8 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
 def hide_personal(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Processor: masks anything that looks like an identity number, drops `…Personal` values."""
     for key, value in list(event.items()):
-        event[key] = _clean(value)
+        if not key.startswith("_"):  # structlog's own, removed before anything is written
+            event[key] = _clean(value)
     return event
 
 

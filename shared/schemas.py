@@ -22,6 +22,7 @@ _MESSAGES: dict[type[Any], dict[str, str]] = {
     fields.UUID: {"invalid_uuid": "编号格式有误。"},
     fields.Number: {"invalid": "应为数字。", "too_large": "数字过大。"},
     fields.Integer: {"invalid": "应为整数。"},
+    fields.Float: {"special": "应为普通数字。"},
     fields.Decimal: {"special": "应为普通数字。"},
     fields.Boolean: {"invalid": "应为是或否（true / false）。"},
     fields.DateTime: {
@@ -29,12 +30,24 @@ _MESSAGES: dict[type[Any], dict[str, str]] = {
         "invalid_awareness": "时间须带时区。",
         "format": "时间格式有误。",
     },
+    fields.NaiveDateTime: {"invalid_awareness": "时间不应带时区。"},
+    fields.AwareDateTime: {"invalid_awareness": "时间须带时区。"},
+    fields.Time: {"invalid": "时刻格式有误，应如 09:12:00。", "format": "时刻格式有误。"},
     fields.Date: {"invalid": "日期格式有误，应如 2024-03-05。", "format": "日期格式有误。"},
+    fields.TimeDelta: {"invalid": "时长格式有误。", "format": "时长格式有误。"},
     fields.List: {"invalid": "应为列表。"},
     fields.Nested: {"type": "应为对象。"},
+    fields.Tuple: {"invalid": "应为列表。"},
     fields.Mapping: {"invalid": "应为对象。"},
     fields.Enum: {"unknown": "应为以下之一：{choices}。"},
     fields.Email: {"invalid": "邮箱格式有误。"},
+    fields.Url: {"invalid": "网址格式有误。"},
+    fields.IP: {"invalid_ip": "网络地址格式有误。"},
+    fields.IPv4: {"invalid_ip": "网络地址格式有误。"},
+    fields.IPv6: {"invalid_ip": "网络地址格式有误。"},
+    fields.IPInterface: {"invalid_ip_interface": "网络地址格式有误。"},
+    fields.IPv4Interface: {"invalid_ip_interface": "网络地址格式有误。"},
+    fields.IPv6Interface: {"invalid_ip_interface": "网络地址格式有误。"},
 }
 
 
@@ -59,6 +72,13 @@ def _speak_chinese() -> None:
     validate.Range.message_lt = "小于"
     validate.OneOf.default_message = "应为以下之一：{choices}。"
     validate.Regexp.default_message = "格式有误。"
+    validate.Email.default_message = "邮箱格式有误。"
+    validate.URL.default_message = "网址格式有误。"
+    validate.Equal.default_message = "应为 {other}。"
+    validate.NoneOf.default_message = "不能是以下之一：{values}。"
+    validate.ContainsOnly.default_message = "只能包含以下各项：{choices}。"
+    validate.ContainsNoneOf.default_message = "不能包含以下各项：{values}。"
+    validate.Predicate.default_message = "值无效。"
 
 
 _speak_chinese()
@@ -84,7 +104,8 @@ class Credits(fields.Decimal):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
         number: Decimal = super()._deserialize(value, attr, data, **kwargs)
-        if number * 100 != (number * 100).to_integral_value() or abs(number) > 100000:
+        # The size first: to multiply 1E+999999 is an error of its own.
+        if abs(number) > 100000 or number * 100 != (number * 100).to_integral_value():
             raise ValidationError("最多两位小数，且不超过 100000。")
         return number
 
