@@ -51,6 +51,9 @@ event-sample: .venv/dev ## writes the stored sample of each event that has none
 event-docs: .venv/dev ## writes docs/events.md, the catalogue of events
 	@$(BIN)/python -m tests.house.test_docs
 
+screenshots: .venv/dev ## takes the pictures in docs/screenshots (needs Chromium and fonts-noto-cjk)
+	@$(BIN)/python -m tests.browser.take_screenshots
+
 secrets: ## writes deploy/secrets/ for docker-compose.yml, once
 	@$(or $(PYTHON),python3) deploy/make_secrets.py
 
@@ -87,5 +90,5 @@ clean: ## removes what was installed and cached; keeps data/ and run/
 	@"$(PYTHON)" -m venv .venv >/dev/null 2>&1 || { rm -rf .venv; echo "$(PYTHON) cannot make a virtual environment;" \
 		"on Debian and Ubuntu install its venv package first: apt-get install python3-venv"; exit 1; }
 
-.PHONY: help run run-servers drop-servers demo test check lint types migration event-sample event-docs secrets lock \
-	bench clean
+.PHONY: help run run-servers drop-servers demo test check lint types migration event-sample event-docs screenshots \
+	secrets lock bench clean

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -143,7 +144,7 @@ def _new_key() -> dict[str, Any]:
 
 def _write(path: Path, content: dict[str, Any], mode: int = 0o600) -> None:
     """Replaces a file in one step, so that a reader never sees half of it."""
-    fresh = path.with_suffix(f".{os.getpid()}")
+    fresh = path.with_suffix(f".{secrets.token_hex(4)}")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
         json.dump(content, file)
     fresh.replace(path)

@@ -23,6 +23,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    ExceptionContext,
     Integer,
     MetaData,
     String,
@@ -158,6 +159,7 @@ class Database:
         self.url = url
         self.after_commit: Callable[[], None] = lambda: None
         self._write_lock: threading.Lock | None = None
+        self._writer: int | None = None
         if url.startswith("sqlite"):
             self._write_lock = threading.Lock()
             self.engine = create_engine(
@@ -174,6 +176,7 @@ class Database:
                 hide_parameters=True,
                 connect_args={"options": "-c idle_in_transaction_session_timeout=60000"},
             )
+            event.listen(self.engine, "handle_error", _drop_details)
         self._reader: Engine = self.engine.execution_options(read_only=True)
 
     @property
@@ -184,16 +187,9 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A session whose work is committed as a whole when the block ends, or not at all."""
-        if self._write_lock is not None:
-            self._write_lock.acquire()
-        try:
-            with Session(self.engine, expire_on_commit=False) as session, session.begin():
-                yield session
-            wrote_outbox = session.info.get("outbox", False)
-        finally:
-            if self._write_lock is not None:
-                self._write_lock.release()
-        if wrote_outbox:
+        with self._one_writer(), Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+        if session.info.get("outbox", False):
             self.after_commit()
 
     @contextmanager
@@ -202,9 +198,31 @@ class Database:
         with Session(self._reader, expire_on_commit=False) as session:
             yield session  # closing detaches what was read; a rollback would empty it
 
+    @contextmanager
+    def _one_writer(self) -> Iterator[None]:
+        """On SQLite, waits until no other thread of this process writes."""
+        if self._write_lock is None:
+            yield
+            return
+        if self._writer == threading.get_ident():
+            raise RuntimeError("a transaction inside another would wait for itself")
+        with self._write_lock:
+            self._writer = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._writer = None
+
     def dispose(self) -> None:
         """Closes all connections."""
         self.engine.dispose()
+
+
+def _drop_details(context: ExceptionContext) -> None:
+    """PostgreSQL repeats whole rows in the DETAIL of an error, and `hide_parameters` knows nothing of it."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if error is not None and error.args:
+            error.args = (str(error.args[0]).split("\nDETAIL:", 1)[0], *error.args[1:])
 
 
 def _prepare_sqlite(connection: Any, _: Any) -> None:

@@ -167,3 +167,6 @@ def _upsert(session: Session, model: Any, rows: list[dict[str, Any]], keys: list
         index_elements=keys, set_=changed, where=statement.excluded.version > model.version
     )
     session.execute(statement, rows)
+    # Messages are applied several in one transaction: what an earlier one has loaded is read anew.
+    for held in [held for held in session.identity_map.values() if isinstance(held, model)]:
+        session.expire(held)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,7 +11,7 @@ from alembic import command, context
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from shared.database import Database
 from shared.service import Service, load_service
@@ -37,7 +39,8 @@ def upgrade(service: str, engine: Engine) -> None:
 def at_head(service: str, engine: Engine) -> bool:
     """Whether the database has every migration that this program knows."""
     script = ScriptDirectory.from_config(config(service))
-    with engine.connect() as connection:
+    # Only to look: on SQLite anything else would wait for whoever is writing.
+    with engine.execution_options(read_only=True).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision() == script.get_current_head()
 
 
@@ -56,7 +59,7 @@ def run_env() -> None:
     attributes = context.config.attributes
     service: Service = load_service(attributes.get("service") or context.config.config_ini_section)
     engine: Engine = attributes.get("engine") or Database(load_settings().database_urls[service.name]).engine
-    with engine.connect() as connection:
+    with engine.connect() as connection, _without_foreign_keys(connection):
         if connection.dialect.name == "postgresql":
             # Two processes that start together must not migrate together.
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(20180901)")
@@ -71,6 +74,20 @@ def run_env() -> None:
         with context.begin_transaction():
             context.run_migrations()
         connection.commit()
+
+
+@contextmanager
+def _without_foreign_keys(connection: Connection) -> Iterator[None]:
+    """SQLite changes a table by dropping it for a new one, which foreign keys to it would forbid, or follow."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    raw: Any = connection.connection.driver_connection
+    raw.execute("PRAGMA foreign_keys=OFF")  # has no effect once a transaction has begun
+    try:
+        yield
+    finally:
+        connection.invalidate()  # the next one has them on again
 
 
 def _render_item(kind: str, item: Any, autogen_context: Any) -> str | Literal[False]:

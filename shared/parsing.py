@@ -39,7 +39,7 @@ class _JsonParser(FlaskParser):
     """webargs in Chinese; what is no JSON, in whatever way, is the caller's fault and is told so."""
 
     def _raw_load_json(self, req: Request) -> Any:
-        if req.get_data(cache=True) and not req.is_json:
+        if not req.is_json and (req.content_length or req.get_data(cache=True)):
             # Taken for "nothing was sent", it would look like every field missing.
             abort(415)
         try:

@@ -14,7 +14,7 @@ from shared.tables import flatten
 
 log = get_logger(__name__)
 
-_TITLES = {
+TITLES = {
     400: ("请求格式有误", "请求无法理解，请核对格式后重试。"),
     404: ("没有找到", "没有这个地址，请核对。"),
     405: ("不支持的请求方法", "此地址不支持这种请求方法。"),
@@ -46,7 +46,7 @@ def http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if isinstance(error, CSRFError):
         return _answer(400, "页面已过期", "此页面打开太久或已在别处退出，请刷新页面后重新提交。", "csrf", [])
-    title, detail = _TITLES.get(status, ("请求无法处理", "请求无法处理。"))
+    title, detail = TITLES.get(status, ("请求无法处理", "请求无法处理。"))
     data: dict[str, Any] = getattr(error, "data", {}) or {}
     # webargs groups by where the value was: json, query, form, files.
     fields = [found for messages in data.get("messages", {}).values() for found in flatten(messages)]
@@ -64,7 +64,7 @@ def unexpected(error: Exception) -> Response:
     if current_app.config.get("TESTING"):
         raise error
     log.exception("unexpected_error", path=path_for_logs())
-    title, detail = _TITLES[500]
+    title, detail = TITLES[500]
     return _answer(500, title, detail, "internal", [])
 
 

@@ -10,7 +10,9 @@ from datetime import timedelta
 
 from sqlalchemy import delete, select
 
+from shared.auth import LIFETIME
 from shared.database import utc_now
+from shared.directory import AccessEnd, DirectoryBase
 from shared.idempotency import IdempotencyRow
 from shared.inbox import InboxRow
 from shared.jobs import Job, JobRow
@@ -20,6 +22,8 @@ OUTBOX = timedelta(days=14)
 INBOX = timedelta(days=45)
 IDEMPOTENCY_KEYS = timedelta(days=7)
 JOBS = timedelta(days=90)
+ACCESS_ENDS = 2 * LIFETIME
+"""By then every token that such a row speaks of has run out by itself."""
 
 DAILY = 24 * 3600.0
 
@@ -33,3 +37,5 @@ def prune(job: Job) -> None:
         session.execute(delete(InboxRow).where(InboxRow.processed_at < now - INBOX))
         session.execute(delete(IdempotencyRow).where(IdempotencyRow.created_at < now - IDEMPOTENCY_KEYS))
         session.execute(delete(JobRow).where(JobRow.finished_at < now - JOBS))
+        if DirectoryBase.metadata in job.context.service.metadata:
+            session.execute(delete(AccessEnd).where(AccessEnd.ended_at < now - ACCESS_ENDS))

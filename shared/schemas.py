@@ -5,6 +5,7 @@ Import `Schema` from here: unknown fields are refused with the field's name, and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -108,6 +109,34 @@ class Credits(fields.Decimal):
         if abs(number) > 100000 or number * 100 != (number * 100).to_integral_value():
             raise ValidationError("最多两位小数，且不超过 100000。")
         return number
+
+
+class Nothing(Schema):
+    """An empty body: unknown fields are refused there too."""
+
+
+class DerivedText(fields.String):
+    """Text that follows from the whole object; described as text, which `fields.Function` would not be."""
+
+    def __init__(self, derive: Callable[[Any], str | None], **options: Any) -> None:
+        super().__init__(dump_only=True, **options)
+        self.derive = derive
+
+    def get_value(self, obj: Any, *_: Any, **__: Any) -> Any:
+        """What follows from `obj`."""
+        return self.derive(obj)
+
+
+class DerivedNested(fields.Nested):
+    """The same for an object: what follows, through a schema of its own."""
+
+    def __init__(self, schema: type[MarshmallowSchema], derive: Callable[[Any], Any], **options: Any) -> None:
+        super().__init__(schema, dump_only=True, **options)
+        self.derive = derive
+
+    def get_value(self, obj: Any, *_: Any, **__: Any) -> Any:
+        """What follows from `obj`."""
+        return self.derive(obj)
 
 
 class FieldProblem(Schema):

@@ -176,7 +176,7 @@ def _embedded_secrets(data_dir: Path, given: tuple[str, str, str]) -> tuple[str,
     if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
         made = {name: secrets.token_hex(32) for name in ("secret_key", "identity_key", "encryption_key")}
-        fresh = path.with_suffix(f".{os.getpid()}")
+        fresh = path.with_suffix(f".{secrets.token_hex(4)}")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(made, file)
             file.flush()

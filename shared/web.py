@@ -199,8 +199,8 @@ def build_app(run: Runtime) -> Flask:
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
         response.headers["X-Request-ID"] = g.get("request_id", "")
+        response.headers.setdefault("Cache-Control", "no-store")  # files have their own already
         if request.endpoint != "static":
-            response.headers.setdefault("Cache-Control", "no-store")
             log.info("request", method=request.method, path=problems.path_for_logs(), status=response.status_code)
         return response
 
@@ -235,6 +235,7 @@ def build_app(run: Runtime) -> Flask:
     health.register(app, run)
     _register_common(app, run)
     run.service.register(app, run)
+    app.extensions["smorest_api"].complete(app)
     return app
 
 

@@ -36,6 +36,19 @@ class Answer(StrEnum):
     NOT_APPLICABLE = "not_applicable"
 
 
+class Fact(StrEnum):
+    """What a letter says, as far as answers to checks rest on it."""
+
+    SCAN = "scan"
+    UNIT = "unit"
+    ROLE = "role"
+    PERSON = "person"
+    """Name and identity number."""
+    PHONE = "phone"
+    STAMPED_BY = "stamped_by"
+    DATED = "dated"
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """One line of the checklist, as in `letters.toml`."""
@@ -44,6 +57,8 @@ class Check:
     label: str
     fail: str
     required: bool
+    rests_on: frozenset[Fact]
+    """Facts without which the answer is worth nothing."""
     kinds: tuple[LetterKind, ...]
     high_privilege: bool
 
@@ -63,6 +78,7 @@ class Table:
 
     valid_days: int
     correction_days: int
+    oldest_days: int
     recent_days: int
     checks: tuple[Check, ...]
     reasons: tuple[Reason, ...]
@@ -85,12 +101,13 @@ class CheckSchema(Schema):
     label = fields.String(required=True, validate=validate.Length(1, 60))
     fail = fields.String(required=True, validate=[validate.Length(1, 300), _only_known_words])
     required = fields.Boolean(required=True)
+    rests_on = fields.List(fields.Enum(Fact, by_value=True), required=True, validate=validate.Length(1))
     kinds = fields.List(fields.Enum(LetterKind, by_value=True), load_default=lambda: list(LetterKind))
     high_privilege = fields.Boolean(load_default=False)
 
     @post_load
     def _make(self, data: dict[str, Any], **_: Any) -> Check:
-        return Check(**{**data, "kinds": tuple(data["kinds"])})
+        return Check(**{**data, "kinds": tuple(data["kinds"]), "rests_on": frozenset(data["rests_on"])})
 
 
 class ReasonSchema(Schema):
@@ -110,6 +127,7 @@ class TableSchema(Schema):
 
     valid_days = fields.Integer(required=True, validate=validate.Range(1, 3650))
     correction_days = fields.Integer(required=True, validate=validate.Range(1, 365))
+    oldest_days = fields.Integer(required=True, validate=validate.Range(1, 36500))
     recent_days = fields.Integer(required=True, validate=validate.Range(0, 3650))
     checks = fields.List(fields.Nested(CheckSchema), required=True, validate=validate.Length(1))
     reasons = fields.List(fields.Nested(ReasonSchema), required=True, validate=validate.Length(1))
@@ -208,6 +226,24 @@ def obstacles(
             # T15: a look-alike may be issued, but somebody says why.
             found.append(f"与 {'、'.join(facts.duplicates)} 疑似重复，请在“{check.label}”的备注中写明理由。")
     return found
+
+
+def kept_answers(
+    answers: Mapping[str, str], before: Mapping[Fact, object], after: Mapping[Fact, object], table: Table = TABLE
+) -> dict[str, str]:
+    """The answers that outlast a correction: no 否, and nothing that rests on a fact which the correction changed."""
+    changed = {fact for fact in after if after[fact] != before[fact]}
+    sound = {check.key for check in table.checks if not check.rests_on & changed}
+    return {key: answer for key, answer in answers.items() if answer != Answer.NO and key in sound}
+
+
+def date_refusal(dated: date, today: date, table: Table = TABLE) -> str | None:
+    """Why a letter cannot bear this date at all; whether it is still valid is a check."""
+    if dated > today:
+        return f"落款日期 {dated.isoformat()} 还没有到，不能晚于今天。"
+    if (today - dated).days > table.oldest_days:
+        return f"落款日期 {dated.isoformat()} 过早，请核对年份。"
+    return None
 
 
 def unknown_checks(checks: Sequence[Check], keys: Sequence[str]) -> list[str]:

@@ -76,6 +76,11 @@ class Unit(Base):
 
     parent: Mapped[Unit | None] = relationship(remote_side=[id])
 
+    @property
+    def authority_path(self) -> str:
+        """Where its letters go and its accounts are managed: the level above; the province has nobody above it."""
+        return self.parent.path if self.parent else self.path
+
     def plain(self) -> PlainUnit:
         """The value that rules and tokens use."""
         return PlainUnit(path=self.path, name=self.name, level=Level(self.level))

@@ -7,7 +7,7 @@ from datetime import datetime
 from flask import Blueprint, render_template, request
 
 from services.accounts.access.pages import take_link
-from services.accounts.access.queries import accounts_at, holders_at, newest_links
+from services.accounts.access.queries import accounts_at, beyond, holders_at, newest_links
 from services.accounts.kinds import OFFICE_TITLES, AccountState, UnitKind
 from services.accounts.models import Unit
 from services.accounts.queries import children, count_under, get_unit, visible_units
@@ -90,6 +90,7 @@ def units() -> str:
             counts=count_under(session, [child.path for child in below]),
             holders=holders_at(session, unit),
             accounts=accounts,
+            managed={account.id for account in accounts if beyond(actor(), account) is None},
             links=newest_links(session, [account.id for account in accounts]),
             shown_link=take_link(),
             now=utc_now(),

@@ -21,9 +21,9 @@ import obstore
 from obstore.exceptions import AlreadyExistsError
 from obstore.store import LocalStore
 
-from shared.errors import Invalid, NotFound, TooLarge
+from shared.errors import Invalid, NotFound
+from shared.uploads import PICTURES_AND_PDF, clean_name, refused, require_ending, require_size
 
-MAX_BYTES = 20 * 1024 * 1024
 TIMEOUT = 45
 """Seconds of patience with the child; its CPU time is limited by itself."""
 CHILD = Path(__file__).with_name("scan_child.py")
@@ -34,7 +34,7 @@ SENTENCES = {
     "heic": "这是手机的 HEIC 照片，请在手机相机设置中选“兼容性最佳”后重拍，或转换为 JPEG 再上传。",
     "office": "这是 Word 或 Excel 文件，没有盖章；请打印、盖章、扫描后上传 PDF、JPEG 或 PNG。",
     "archive": "这是压缩包，不是它的名字所说的文件；请解压后上传里面的 PDF、JPEG 或 PNG。",
-    "unknown": "文件内容不是 PDF、JPEG 或 PNG（与文件名无关），请重新扫描或拍照后上传这三种之一。",
+    "unknown": "文件内容不是 PDF、JPEG 或 PNG，请重新扫描或拍照后上传这三种之一。",
     "encrypted": "PDF 设有密码或使用限制，无法核验；请上传没有密码的 PDF，或直接上传照片。",
     "broken_pdf": "PDF 已损坏或不完整，打不开；请重新扫描生成后上传。",
     "active_pdf": "PDF 中含有脚本、自动动作或附件，不能接收；请用扫描仪或“打印为 PDF”重新生成后上传。",
@@ -65,16 +65,13 @@ class Inspected:
 
 def inspect(data: bytes, filename: str) -> Inspected:
     """Opens an uploaded file. Raises `TooLarge`, or `Invalid` that says what to send instead. Writes nothing."""
-    if len(data) > MAX_BYTES:
-        raise TooLarge(
-            f"文件有 {len(data) / 1024 / 1024:.1f} MB，超过 20 MB；请降低扫描分辨率（200–300 dpi）或分次上传。",
-            fields={"file": ["文件超过 20 MB。"]},
-        )
+    name = clean_name(filename)
+    require_size(name, data, "请降低扫描分辨率（200–300 dpi）后重新上传")
     answer, _ = _run_child("check", data)
-    name = filename.replace("\\", "/").rsplit("/", 1)[-1]
+    require_ending(name, PICTURES_AND_PDF[answer["type"]])
     return Inspected(
         data=data,
-        filename="".join(character for character in name if character.isprintable())[-120:] or "未命名",
+        filename=name,
         media_type=answer["type"],
         pages=answer["pages"],
         digest=hashlib.sha256(data).hexdigest(),
@@ -174,5 +171,4 @@ def _run_child(act: str, data: bytes) -> tuple[dict[str, Any], bytes]:
 
 
 def _refusal(code: str) -> Invalid:
-    sentence = SENTENCES[code]
-    return Invalid(sentence, fields={"file": [sentence]}, reason=code)
+    return refused(SENTENCES[code], code)

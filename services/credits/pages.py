@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
+from marshmallow import ValidationError
 from sqlalchemy.orm import Session
 
 from services.credits import judgement, queries, words
@@ -16,6 +17,7 @@ from services.credits.edition_files import shipped
 from services.credits.editions import Cycle
 from services.credits.entries import Entry
 from services.credits.queries import Standing
+from services.credits.schemas import CycleQuery
 from shared.actors import Office
 from shared.errors import NotFound
 from shared.events.plans import Bucket
@@ -122,8 +124,18 @@ def mine_fragment() -> str:
         )
 
 
+def _cycle() -> int | None:
+    """The cycle asked for in the address; None: the one that runs."""
+    asked = request.args.get("cycle")
+    try:
+        cycle: int | None = CycleQuery().load({"cycle": asked})["cycle"] if asked else None
+    except ValidationError as error:
+        raise NotFound("没有这个培训周期，请从页面上方的周期中选择。") from error
+    return cycle
+
+
 def _account(session: Session, person_id: str | None, *, own: bool) -> str:
-    cycle = request.args.get("cycle", type=int)
+    cycle = _cycle()
     show = request.args.get("show", "")
     try:
         standing = queries.standing_of(session, actor(), person_id, cycle)

@@ -13,6 +13,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 
 from services.plans import files
 from shared.tables import flatten
+from shared.uploads import MAX_SIZE
 from shared.web import runtime
 
 
@@ -60,7 +61,7 @@ def by_field(error: ValidationError) -> dict[str, list[str]]:
 
 def look_at(sent: FileStorage, kinds: dict[str, tuple[str, ...]] | None = None) -> files.Upload:
     """An uploaded file after its checks. Raises `Invalid` or `TooLarge`."""
-    return files.look_at(sent.filename, sent.stream.read(files.MAX_SIZE + 1), kinds or files.ATTACHMENTS)
+    return files.look_at(sent.filename, sent.stream.read(MAX_SIZE + 1), kinds or files.ATTACHMENTS)
 
 
 def file_store() -> files.FileStore:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,9 @@ import pikepdf
 from obstore.store import LocalStore
 from PIL import Image, UnidentifiedImageError
 
-from shared.errors import Invalid, NotFound, TooLarge
+from shared.errors import NotFound
+from shared.uploads import PICTURES_AND_PDF, clean_name, refused, require_ending, require_size
 
-MAX_SIZE = 20 * 1024 * 1024
 MAX_PIXELS = 80_000_000
 MAX_UNPACKED = 200 * 1024 * 1024
 MAX_MEMBERS = 2000
@@ -29,9 +28,7 @@ MAX_MEMBERS = 2000
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ATTACHMENTS = {
-    "application/pdf": ("pdf",),
-    "image/jpeg": ("jpg", "jpeg"),
-    "image/png": ("png",),
+    **PICTURES_AND_PDF,
     DOCX: ("docx",),
     XLSX: ("xlsx",),
 }
@@ -85,17 +82,14 @@ def look_at(name: str | None, content: bytes, kinds: dict[str, tuple[str, ...]])
     Raises `TooLarge` over 20 MB, and `Invalid` naming the field `file` for everything else.
     """
     clean = clean_name(name)
-    if len(content) > MAX_SIZE:
-        raise TooLarge(f"文件“{clean}”超过 20 MB，请压缩后重新上传。")
+    require_size(clean, content, "请压缩后重新上传")
     if not content:
-        raise _refused(f"文件“{clean}”是空文件，请重新选择。")
+        raise refused(f"文件“{clean}”是空文件，请重新选择。")
     guess = _media_type(content)
     if guess not in kinds:
         allowed = "、".join(endings[0].upper() for endings in kinds.values())
-        raise _refused(f"文件“{clean}”的内容不是 {allowed}，请核对后重新上传。")
-    ending = clean.rsplit(".", 1)[-1].lower() if "." in clean else ""
-    if ending not in kinds[guess]:
-        raise _refused(f"文件“{clean}”的实际内容是 {kinds[guess][0].upper()}，与文件名不符，请核对后重新上传。")
+        raise refused(f"文件“{clean}”的内容不是 {allowed}，请核对后重新上传。")
+    require_ending(clean, kinds[guess])
     if guess == "application/pdf":
         _look_into_pdf(clean, content)
     elif guess.startswith("image/"):
@@ -103,14 +97,6 @@ def look_at(name: str | None, content: bytes, kinds: dict[str, tuple[str, ...]])
     else:
         _look_into_office(clean, content)
     return Upload(clean, guess, content, hashlib.sha256(content).hexdigest())
-
-
-def clean_name(name: str | None) -> str:
-    """The last part of a file name, without what could mislead a reader or a file system."""
-    last = re.split(r"[/\\]", name or "")[-1]
-    # Control and direction characters could make "exe.pdf" look like "fdp.exe".
-    last = re.sub(r"[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069\"<>|:*?]", "", last).strip(". ")
-    return last[-120:] or "未命名"
 
 
 def _media_type(content: bytes) -> str | None:
@@ -132,24 +118,20 @@ def _key(sha256: str) -> str:
     return f"{sha256[:2]}/{sha256}"
 
 
-def _refused(sentence: str) -> Invalid:
-    return Invalid(sentence, fields={"file": [sentence]})
-
-
 def _look_into_pdf(name: str, content: bytes) -> None:
     try:
         with pikepdf.open(io.BytesIO(content)) as pdf:
             if len(pdf.pages) == 0:
-                raise _refused(f"PDF“{name}”没有页面，请重新生成。")
+                raise refused(f"PDF“{name}”没有页面，请重新生成。")
             names: Any = pdf.Root.get("/Names", {})
             action = pdf.Root.get("/OpenAction")
             runs = isinstance(action, pikepdf.Dictionary) and action.get("/S") not in ("/GoTo", None)
             if runs or "/AA" in pdf.Root or "/JavaScript" in names or "/EmbeddedFiles" in names:
-                raise _refused(f"PDF“{name}”含有脚本、自动动作或内嵌文件，请另存为普通 PDF 后重新上传。")
+                raise refused(f"PDF“{name}”含有脚本、自动动作或内嵌文件，请另存为普通 PDF 后重新上传。")
     except pikepdf.PasswordError as error:
-        raise _refused(f"PDF“{name}”设有密码，请去除密码后重新上传。") from error
+        raise refused(f"PDF“{name}”设有密码，请去除密码后重新上传。") from error
     except pikepdf.PdfError as error:
-        raise _refused(f"PDF“{name}”已损坏，无法打开，请重新生成。") from error
+        raise refused(f"PDF“{name}”已损坏，无法打开，请重新生成。") from error
 
 
 def _look_into_image(name: str, content: bytes) -> None:
@@ -157,10 +139,10 @@ def _look_into_image(name: str, content: bytes) -> None:
         # The header alone says the size; no pixel is unpacked here, whoever views the file unpacks what is allowed.
         with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise _refused(f"图片“{name}”尺寸过大（{image.width} × {image.height}），请缩小后重新上传。")
+                raise refused(f"图片“{name}”尺寸过大（{image.width} × {image.height}），请缩小后重新上传。")
             image.verify()
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise _refused(f"图片“{name}”已损坏或尺寸过大，无法打开，请重新生成。") from error
+        raise refused(f"图片“{name}”已损坏或尺寸过大，无法打开，请重新生成。") from error
 
 
 def _look_into_office(name: str, content: bytes) -> None:
@@ -168,15 +150,15 @@ def _look_into_office(name: str, content: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             check_archive(name, archive)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError) as error:
-        raise _refused(f"文件“{name}”已损坏或已加密，无法打开，请重新保存后上传。") from error
+        raise refused(f"文件“{name}”已损坏或已加密，无法打开，请重新保存后上传。") from error
 
 
 def check_archive(name: str, archive: zipfile.ZipFile) -> None:
     """Refuses an Office file that unpacks to too much or carries macros, before anything is unpacked."""
     members = archive.infolist()
     if len(members) > MAX_MEMBERS or sum(member.file_size for member in members) > MAX_UNPACKED:
-        raise _refused(f"文件“{name}”解压后过大，请删去多余内容后重新上传。")
+        raise refused(f"文件“{name}”解压后过大，请删去多余内容后重新上传。")
     if any(member.filename.lower().endswith(("vbaproject.bin", ".exe", ".ole")) for member in members):
-        raise _refused(f"文件“{name}”含有宏或内嵌程序，请另存为不含宏的文件后重新上传。")
+        raise refused(f"文件“{name}”含有宏或内嵌程序，请另存为不含宏的文件后重新上传。")
     if any(member.flag_bits & 0x1 for member in members):
-        raise _refused(f"文件“{name}”设有密码，请去除密码后重新上传。")
+        raise refused(f"文件“{name}”设有密码，请去除密码后重新上传。")

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,14 @@ from typing import Any
 import click
 
 from shared.client import Person, Refused, wait_for
+from shared.ui.filters import CHINA
 
 PASSWORD = "Xuefen-2026"  # noqa: S105  the sample province's known password
 STATE = Path(".xuefen-demo.json")
 """Which run this is, so that `--resume` repeats the same keys."""
 
+FIRST_CYCLE = 2018
+"""Cycles of five school years are counted from this one."""
 COORDINATED, SELF_ORGANIZED = "coordinated", "self_organized"
 
 
@@ -75,12 +79,15 @@ class Demo:
 
 
 def free_school_year(school: Person) -> str:
-    """The first school year of the cycle for which the school has no plan yet."""
+    """The latest school year of this cycle whose trainings are over and for which the school has no plan yet."""
+    today = datetime.now(CHINA).date()
     taken = {plan["school_year"] for plan in school.all("/plans/api/v1/plans")}
-    for year in (2026, 2025, 2024, 2023, 2027):
+    newest = today.year if today > date(today.year, 11, 6) else today.year - 1
+    first = FIRST_CYCLE + (newest - FIRST_CYCLE) // 5 * 5
+    for year in range(newest, first - 1, -1):
         if f"{year}-{year + 1}" not in taken:
             return f"{year}-{year + 1}"
-    raise DemoFailed("the sample school has a plan for every year of the cycle; start with a fresh DATA=")
+    raise DemoFailed("the sample school has a plan for every year so far; start with a fresh DATA=")
 
 
 def ledger(teacher: Person) -> list[dict[str, Any]]:

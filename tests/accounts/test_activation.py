@@ -81,6 +81,68 @@ def test_resending_kills_the_old_link(issued: dict[str, str], manager: Caller, a
     stranger.post(f"/activations/{token}", {"password": GOOD}, status=201)
 
 
+def test_an_account_in_use_gets_no_link_without_a_letter(app: Flask, run: Runtime) -> None:
+    """Who makes a link could set the password: not even the level above takes over an account in use."""
+    for manager, username in (
+        ("manager.donghu", "county.donghu2"),
+        ("manager.donghu", "school.qingfeng"),
+        ("manager.nanchang", "county.donghu2"),
+        ("manager.province", "audit.province"),
+    ):
+        caller = Caller(app.test_client()).sign_in(manager)
+        with run.database.reading() as session:
+            account_id = session.scalars(select(Account.id).where(Account.username == username)).one()
+        refused = caller.post(f"/accounts/{account_id}/activation-links", status=409)
+        assert "账号遗失" in refused["detail"]
+    with run.database.reading() as session:
+        assert session.scalars(select(ActivationLink)).all() == []
+
+
+def test_links_for_a_units_own_accounts_come_from_above(app: Flask, run: Runtime) -> None:
+    """As letters do: the county's manager may not make the link of her own county's administrator."""
+    with run.database.transaction() as session:
+        account = session.scalars(select(Account).where(Account.username == "county.donghu2")).one()
+        account.state, account.password_hash, account_id = "not_activated", None, account.id
+    own = Caller(app.test_client()).sign_in("manager.donghu")
+    refused = own.post(f"/accounts/{account_id}/activation-links", status=403)
+    assert "上级账号管理员" in refused["detail"]
+    above = Caller(app.test_client()).sign_in("manager.nanchang")
+    above.post(f"/accounts/{account_id}/activation-links", status=201)
+
+
+def test_a_teachers_letter_does_not_open_an_administrators_account(manager: Caller, run: Runtime) -> None:
+    """A lost account is opened by a letter for its strongest role: that one takes a second manager."""
+    from services.accounts import parts
+    from services.accounts.access.operations import give_role
+    from services.accounts.models import Unit
+
+    with run.database.transaction() as session:
+        account = session.scalars(select(Account).where(Account.username == "school.qingfeng")).one()
+        training_school = session.scalars(select(Unit).where(Unit.code == "3601020901")).one()
+        give_role(session, account, "county_training_school_admin", training_school)
+        sealed = account.person.identity_sealed
+    number = manager.send_letter(
+        kind="lost_account",
+        unit_code="3601020001",
+        person_name="邹启文",
+        identity_number=parts.identities(run).open(sealed),
+        stamped_by="南昌市东湖区青枫小学",
+    )["number"]
+    version = manager.approve_checks(number)["version"]
+    refused = manager.post(f"/letters/{number}/issue", version=version, status=409)
+    assert "县级教师进修学校管理员" in refused["detail"]
+
+
+def test_posts_without_a_body_refuse_one(issued: dict[str, str], manager: Caller) -> None:
+    for path in (
+        f"/letters/{issued['number']}/issue",
+        f"/letters/{issued['number']}/confirm",
+        f"/accounts/{issued['id']}/activation-links",
+    ):
+        refused = manager.post(path, {"role": "county_admin"}, version=9, status=422)
+        assert [error["field"] for error in refused["errors"]] == ["role"]
+
+
 def test_only_a_digest_of_the_link_is_kept(issued: dict[str, str], manager: Caller, run: Runtime) -> None:
     """Not even in the answer that a repeated request gets: the link is shown once."""
     key = {"Idempotency-Key": "resend-once"}

@@ -56,7 +56,7 @@ def test_a_returned_letter_lists_the_noes_and_comes_back_with_only_those_open(
         ("date", "落款日期 2026-11-16 不在 90 日内，请重新出具。"),
     ]
     phone = {"number": number, "phone": "0791-00001003"}
-    status = stranger.get("/letters/status", query_string=phone)
+    status = stranger.post("/letters/status", phone)
     assert status["points"] == returned["points"]
     assert status["correct_by"]
     with (DATA / "letter.jpg").open("rb") as scan:
@@ -65,11 +65,42 @@ def test_a_returned_letter_lists_the_noes_and_comes_back_with_only_those_open(
     again = manager.get(f"/letters/{number}")
     assert (again["status"], again["round"], again["dated"]) == ("received", 2, "2026-11-20")
     assert again["scan"]["filename"] == "重扫.jpg"
-    assert {check["id"] for check in again["checks"] if check["answer"] is None} == {"seal_clear", "date"}
+    assert {check["id"] for check in again["checks"] if check["answer"] is None} == {"readable", "seal_clear", "date"}
     assert acts(run, number) == ["收到", "核验", "退回补正", "补正"]
     with (DATA / "letter.jpg").open("rb") as scan:
         data = {"phone": "0791-00001003", "file": (scan, "又扫.jpg")}
         stranger.call("POST", f"/letters/{number}/resubmission", data=data, status=409)
+
+
+@pytest.mark.parametrize(
+    ("changed", "open_again"),
+    [
+        ({"person_name": "程若水"}, {"person_role", "not_duplicate"}),
+        ({"stamped_by": "南昌市东湖区教育体育局"}, {"unit_name", "seal_matches", "seal_entitled"}),
+        ({"dated": "2026-11-20"}, {"date"}),
+        ({}, set()),
+    ],
+)
+def test_a_correction_opens_what_rests_on_it(manager: Caller, changed: dict[str, str], open_again: set[str]) -> None:
+    """Nobody has looked at what the applicant has just written, whatever was answered before."""
+    number = manager.send_letter()["number"]
+    version = manager.approve_checks(number, contact="no")["version"]
+    manager.post(f"/letters/{number}/return", {}, version=version)
+    with (DATA / "letter.jpg").open("rb") as scan:
+        data = {"phone": "0791-00001003", "file": (scan, "重扫.jpg"), **changed}
+        manager.call("POST", f"/letters/{number}/resubmission", data=data)
+    checks = manager.get(f"/letters/{number}")["checks"]
+    assert {c["id"] for c in checks if c["answer"] is None} == {"contact", "readable", "seal_clear", *open_again}
+
+
+@pytest.mark.parametrize("dated", ["0001-01-01", "2999-01-01"])
+def test_an_impossible_date_is_no_correction_either(manager: Caller, dated: str) -> None:
+    number = manager.send_letter()["number"]
+    manager.post(f"/letters/{number}/return", {}, version=manager.approve_checks(number, date="no")["version"])
+    with (DATA / "letter.jpg").open("rb") as scan:
+        data = {"phone": "0791-00001003", "file": (scan, "重扫.jpg"), "dated": dated}
+        refused = manager.call("POST", f"/letters/{number}/resubmission", data=data, status=422)
+    assert [error["field"] for error in refused["errors"]] == ["dated"]
 
 
 def test_refusing_needs_a_reason_from_the_list_and_a_sentence(manager: Caller, stranger: Caller) -> None:
@@ -78,7 +109,7 @@ def test_refusing_needs_a_reason_from_the_list_and_a_sentence(manager: Caller, s
     manager.post(path, {"reason_code": "because", "text": "不行"}, version=1, status=422)
     manager.post(path, {"reason_code": "not_genuine", "text": " "}, version=1, status=422)
     manager.post(path, {"reason_code": "not_genuine", "text": "经回访，单位未出具此函。"}, version=1)
-    status = stranger.get("/letters/status", query_string={"number": number, "phone": "0791-00001003"})
+    status = stranger.post("/letters/status", {"number": number, "phone": "0791-00001003"})
     assert status["status_title"] == "不予受理"
     assert "经回访，单位未出具此函。" in status["reason"]
     manager.post(f"/letters/{number}/issue", version=2, status=409)

@@ -181,22 +181,42 @@ def test_a_duplicate_elsewhere_is_not_shown_by_number(stranger: Caller, manager:
 
 def test_the_applicant_sees_how_it_stands_by_number_and_phone(stranger: Caller) -> None:
     number = stranger.send_letter()["number"]
-    seen = stranger.get("/letters/status", query_string={"number": number.lower(), "phone": "079100001003"})
+    seen = stranger.post("/letters/status", {"number": number.lower(), "phone": "079100001003"})
     assert (seen["number"], seen["status_title"]) == (number, "待核验")
     assert "程若川" not in str(seen), "nothing personal: the number can be guessed"
-    wrong = stranger.get("/letters/status", query_string={"number": number, "phone": "0791-00001004"}, status=404)
-    none = stranger.get("/letters/status", query_string={"number": "L2026-999999", "phone": "1234567"}, status=404)
+    wrong = stranger.post("/letters/status", {"number": number, "phone": "0791-00001004"}, status=404)
+    none = stranger.post("/letters/status", {"number": "L2026-999999", "phone": "1234567"}, status=404)
     assert wrong["detail"] == none["detail"]
 
 
 def test_guessing_the_phone_is_throttled(stranger: Caller) -> None:
     number = stranger.send_letter()["number"]
     for guess in range(attempts.STATUS_LIMIT):
-        stranger.get("/letters/status", query_string={"number": number, "phone": f"079100002{guess:03d}"}, status=404)
+        stranger.post("/letters/status", {"number": number, "phone": f"079100002{guess:03d}"}, status=404)
     right = {"number": number, "phone": "0791-00001003"}
-    stranger.get("/letters/status", query_string=right, status=429)
+    stranger.post("/letters/status", right, status=429)
     with time_machine.travel(utc_now() + attempts.WINDOW + timedelta(seconds=1), tick=True):
-        stranger.get("/letters/status", query_string=right)
+        stranger.post("/letters/status", right)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("person_name", "程" * 61, "最多 60 个字"),
+        ("stamped_by", "校" * 121, "最多 120 个字"),
+        ("dated", "0001-01-01", "落款日期"),
+        ("dated", "2999-01-01", "落款日期"),
+    ],
+)
+def test_what_is_too_long_or_impossible_is_named(stranger: Caller, field: str, value: str, said: str) -> None:
+    refused = stranger.send_letter(**{field: value}, status=422)
+    assert [error["field"] for error in refused["errors"]] == [field]
+    assert said in refused["errors"][0]["detail"]
+
+
+def test_the_telephone_stays_out_of_addresses(stranger: Caller) -> None:
+    number = stranger.send_letter()["number"]
+    stranger.get("/letters/status", query_string={"number": number, "phone": "0791-00001003"}, status=401)
 
 
 def test_a_stranger_cannot_send_without_end(stranger: Caller, manager: Caller, monkeypatch: pytest.MonkeyPatch) -> None:

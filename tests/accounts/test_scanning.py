@@ -14,6 +14,7 @@ from PIL import Image
 from services.accounts import scanning
 from services.accounts.scanning import SENTENCES, LetterStore
 from shared.errors import Invalid, NotFound, TooLarge
+from shared.uploads import MAX_SIZE
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 HOSTILE = {
@@ -94,7 +95,7 @@ def test_a_pdf_that_only_restricts_is_refused_as_well() -> None:
 
 def test_the_name_decides_nothing() -> None:
     letter = (DATA / "letter.jpg").read_bytes()
-    assert scanning.inspect(letter, "授权函.pdf").media_type == "image/jpeg"
+    assert scanning.inspect(letter, "授权函.JPEG").media_type == "image/jpeg"
     assert refusal(b"MZ" + b"\0" * 2000, "授权函.pdf") == "unknown"
     assert refusal(b" " + pdf(), "授权函.pdf") == "unknown"
     assert refusal(b"<html><body>%PDF-1.7</body></html>", "授权函.pdf") == "unknown"
@@ -110,7 +111,7 @@ def test_half_a_file_is_refused() -> None:
 def test_more_than_20_megabytes_is_refused_before_anything_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scanning, "_run_child", lambda *_: pytest.fail("it was opened"))
     with pytest.raises(TooLarge, match="20 MB"):
-        scanning.inspect(b"%PDF-1.7" + b"0" * scanning.MAX_BYTES, "大.pdf")
+        scanning.inspect(b"%PDF-1.7" + b"0" * MAX_SIZE, "大.pdf")
 
 
 def test_a_pdf_that_unfolds_without_end_is_refused() -> None:
@@ -123,7 +124,7 @@ def test_a_pdf_that_unfolds_without_end_is_refused() -> None:
         document.pages[0].Contents = pikepdf.Stream(document, packed, Filter=pikepdf.Name("/FlateDecode"))
 
     out = pdf(unfold, compress_streams=False, stream_decode_level=pikepdf.StreamDecodeLevel.none)
-    assert len(out) < scanning.MAX_BYTES
+    assert len(out) < MAX_SIZE
     assert refusal(out) in ("too_complex", "broken_pdf")
 
 
@@ -150,7 +151,7 @@ def test_the_child_has_nothing_of_ours(tmp_path: Path, monkeypatch: pytest.Monke
         + "import os, json\nprint(json.dumps({'type': ','.join(k for k in os.environ if 'XUEFEN' in k), 'pages': 1}))\n"
     )
     monkeypatch.setattr(scanning, "CHILD", child)
-    assert scanning.inspect(b"x", "x").media_type == ""
+    assert scanning._run_child("check", b"x")[0]["type"] == ""
     assert not (tmp_path / "written").exists() or (tmp_path / "written").stat().st_size == 0
 
 
@@ -205,3 +206,12 @@ def test_the_store_keeps_by_content(tmp_path: Path) -> None:
     assert not [name for _, _, names in os.walk(tmp_path) for name in names]
     with pytest.raises(NotFound):
         store.original(scan.digest)
+
+
+@pytest.mark.parametrize("name", ["授权函.pdf", "授权函.exe", "授权函.jpg.exe", "jpg", "授权函"])
+def test_a_name_that_says_something_else_is_refused(name: str) -> None:
+    """Whoever saves the original later goes by its name."""
+    with pytest.raises(Invalid) as caught:
+        scanning.inspect((DATA / "letter.jpg").read_bytes(), name)
+    assert "JPG" in caught.value.detail
+    assert caught.value.fields.keys() == {"file"}

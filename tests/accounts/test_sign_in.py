@@ -25,6 +25,7 @@ from shared.service import Runtime
 from tests.accounts.conftest import PASSWORD, Browser, Caller, events
 
 SESSIONS = "/sessions"
+API = "/accounts/api/v1"
 
 
 def test_a_sign_in_gives_a_token_with_the_posts(app: Flask) -> None:
@@ -69,7 +70,7 @@ def test_unknown_names_take_as_long(sqlite_run: Runtime) -> None:
     def seconds(username: str) -> float:
         begun = time.perf_counter()
         with pytest.raises(NotSignedIn):
-            edge.sign_in(sqlite_run, username, "wrong password", "test")
+            edge.sign_in(sqlite_run, username, "wrong password", "test", "192.0.2.1")
         return time.perf_counter() - begun
 
     known = median(seconds("teacher.li") for _ in range(3))
@@ -97,6 +98,39 @@ def test_unknown_names_are_locked_alike(stranger: Caller) -> None:
     stranger.post(SESSIONS, {"username": "nobody", "password": "guess"}, status=429)
 
 
+def test_nobody_is_locked_out_from_elsewhere(app: Flask, run: Runtime) -> None:
+    """Whoever guesses locks the name for her own address only."""
+    body = {"username": "teacher.li", "password": "guess"}
+    elsewhere = {"REMOTE_ADDR": "192.0.2.7"}
+    for _ in range(attempts.SIGN_IN_LIMIT):
+        assert app.test_client().post(API + SESSIONS, json=body, environ_base=elsewhere).status_code == 401
+    assert app.test_client().post(API + SESSIONS, json=body, environ_base=elsewhere).status_code == 429
+    Caller(app.test_client()).sign_in("teacher.li")
+
+
+def test_an_address_that_tries_many_names_must_wait(stranger: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "ADDRESS_LIMIT", 4)
+    for number in range(3):
+        stranger.post(SESSIONS, {"username": f"nobody{number}", "password": "guess"}, status=401)
+    for _ in range(3):
+        stranger.sign_in("teacher.xu")
+    stranger.post(SESSIONS, {"username": "nobody3", "password": "guess"}, status=401)
+    stranger.post(SESSIONS, {"username": "teacher.li", "password": PASSWORD}, status=429)
+
+
+def test_a_name_tried_from_everywhere_must_wait(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "NAME_LIMIT", 4)
+    for username in ("teacher.li", "nobody"):
+        body = {"username": username, "password": "guess"}
+        answers = [
+            app.test_client()
+            .post(API + SESSIONS, json=body, environ_base={"REMOTE_ADDR": f"192.0.2.{number}"})
+            .status_code
+            for number in range(5)
+        ]
+        assert answers == [401] * 4 + [429]
+
+
 def test_a_right_password_clears_the_counter(stranger: Caller) -> None:
     for _ in range(3):
         for _ in range(attempts.SIGN_IN_LIMIT - 1):
@@ -116,7 +150,7 @@ def test_guesses_made_at_once_are_counted_before_they_are_tried(run: Runtime) ->
 
     def guess(number: int) -> str:
         try:
-            edge.sign_in(run, "teacher.li", f"guess {number}", "test")
+            edge.sign_in(run, "teacher.li", f"guess {number}", "test", "192.0.2.1")
         except Exception as error:
             return type(error).__name__
         return "in"
@@ -133,7 +167,7 @@ def test_a_weaker_hash_is_made_anew(run: Runtime) -> None:
         session.execute(update(Account).where(Account.username == "teacher.li").values(password_hash=weak))
     strong = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
     run.extras["passwords"] = Passwords(strong, decoy=strong.hash("x"))
-    edge.sign_in(run, "teacher.li", PASSWORD, "test")
+    edge.sign_in(run, "teacher.li", PASSWORD, "test", "192.0.2.1")
     with run.database.reading() as session:
         kept = session.scalar(select(Account.password_hash).where(Account.username == "teacher.li"))
     assert kept is not None

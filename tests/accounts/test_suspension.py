@@ -90,6 +90,19 @@ def test_nobody_suspends_herself(manager: Caller) -> None:
     assert "自己" in manager.post(f"/accounts/{manager.account['id']}/suspend", WHY, status=403)["detail"]
 
 
+def test_nobody_suspends_or_restores_in_her_own_unit(manager: Caller, app: Flask, run: Runtime) -> None:
+    """A county's own accounts are the district's to manage, as their letters are."""
+    auditor = account_id(run, "county.donghu2")
+    refused = manager.post(f"/accounts/{auditor}/suspend", WHY, status=403)
+    assert "上级账号管理员" in refused["detail"]
+    above = Caller(app.test_client()).sign_in("manager.nanchang")
+    above.post(f"/accounts/{auditor}/suspend", WHY)
+    manager.post(f"/accounts/{auditor}/restore", WHY, status=403)
+    above.post(f"/accounts/{auditor}/restore", WHY)
+    assert f"suspend-{auditor}" not in Browser(app).sign_in("manager.donghu").get("/accounts/units?under=360102")
+    assert f"suspend-{auditor}" in Browser(app).sign_in("manager.nanchang").get("/accounts/units?under=360102")
+
+
 def test_the_last_account_manager_of_a_unit_stays(manager: Caller, app: Flask, run: Runtime) -> None:
     above = Caller(app.test_client()).sign_in("manager.nanchang")
     refused = above.post(f"/accounts/{manager.account['id']}/suspend", WHY, status=409)
@@ -101,10 +114,12 @@ def test_the_last_account_manager_of_a_unit_stays(manager: Caller, app: Flask, r
 def test_two_managers_cannot_suspend_each_other(postgres_run: Runtime) -> None:
     from shared.web import build_app
 
-    second_manager(postgres_run)
+    with postgres_run.database.transaction() as session:
+        account = session.scalars(select(Account).where(Account.username == "audit.province")).one()
+        give_role(session, account, "account_manager", session.scalars(select(Unit).where(Unit.code == "360000")).one())
     app = build_app(postgres_run)
     app.config["TESTING"] = True
-    one, two = (Caller(app.test_client()).sign_in(name) for name in ("manager.donghu", "county.donghu2"))
+    one, two = (Caller(app.test_client()).sign_in(name) for name in ("manager.province", "audit.province"))
 
     def suspend(pair: tuple[Caller, Caller]) -> int:
         answer = pair[0].client.post(

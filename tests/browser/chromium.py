@@ -19,7 +19,6 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--lang=zh-CN",  # words that are the browser's own: dates, file fields
 )
 
 
@@ -45,7 +44,9 @@ def open_chromium() -> Iterator[Browser]:
     """A running browser; each person is a context of their own (`new_person`)."""
     path = need_chromium()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        # LANGUAGE chooses the browser's own words, as in file fields, where chromium-l10n is installed.
+        environment: dict[str, str | float | bool] = {**os.environ, "LANGUAGE": "zh_CN"}
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS), env=environment)
         try:
             yield browser
         finally:

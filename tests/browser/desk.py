@@ -1,4 +1,4 @@
-"""Somebody at a browser window: opens pages, fills forms, presses buttons, as a person would, and notes what goes wrong.
+"""Somebody at a browser window: opens pages, fills forms, presses buttons, and notes what goes wrong.
 
 What no page may do is noted whatever else the test looks at: an error in the console (a refusal by the content
 security policy is one), a script that fails, a request to another host, an answer with 5xx.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,15 +35,10 @@ class Desk:
         context.on("response", self._response)
         self.page = context.new_page()
 
-    def window(self) -> Desk:
-        """Another window of the same person: the same cookies and the same faults, its own page."""
-        other = object.__new__(Desk)
-        other.url, other.context, other.faults, other.page = (
-            self.url,
-            self.context,
-            self.faults,
-            self.context.new_page(),
-        )
+    def window(self, page: Page | None = None) -> Desk:
+        """Another window of the same person (`page`, where it is open already): the same cookies, the same faults."""
+        other = copy(self)
+        other.page = page or self.context.new_page()
         return other
 
     def open(self, path: str, status: int = 200) -> Page:

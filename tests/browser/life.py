@@ -1,24 +1,26 @@
-"""Fills a fresh system with what a county sees in a week of work: after the demonstration, more schools with accounts and
-plans, more trainings, more letters. For screenshots, and for tests that walk over all pages."""
+"""Fills a fresh system with what a county sees in a week of work: after the demonstration, more schools with accounts
+and plans, more trainings, more letters. For screenshots, and for tests that walk over all pages."""
 
 from __future__ import annotations
 
 import subprocess
 import tempfile
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 from services.accounts.sample import SamplePerson, SampleProvince, sample_province
+from services.plans.terms import bounds, china_date, school_year_of
 from shared.client import Person, wait_for
+from shared.database import utc_now
 from shared.demo import PASSWORD
 from shared.demo.plan import item
 from tests.running import BIN, DATA
 
 Scan = Callable[[dict[str, str]], bytes]
 """Draws the letter that says this."""
-YEAR = "2026-2027"
-OFFICIAL_DAY = date.today() - timedelta(days=6)
+TODAY = china_date(utc_now())
+YEAR = school_year_of(TODAY)
 
 PLANS: tuple[tuple[str, str, str, list[dict[str, Any]]], ...] = (
     (
@@ -55,7 +57,8 @@ def live_in(url: str, scan: Scan | None = None) -> None:
     """Does all that over HTTP. `scan`: draws each letter; without it all are the sample letter."""
     with tempfile.TemporaryDirectory() as folder:
         demo = [str(BIN / "xuefen"), "demo", "--url", url, "--files", str(DATA)]
-        subprocess.run(demo, cwd=folder, check=True, timeout=180, capture_output=True)
+        run = subprocess.run(demo, cwd=folder, timeout=180, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
     sample = sample_province()
     manager = _signed_in(url, "manager.donghu")
     for number, (unit_code, title, aims, items) in enumerate(PLANS):
@@ -81,8 +84,18 @@ def _teacher(sample: SampleProvince, unit_code: str, place: int = 3) -> SamplePe
     return [p for p in sample.people if p.unit_path.endswith(f"/{unit_code}/") and p.kind == "in_service"][place]
 
 
+def finished_training() -> dict[str, str]:
+    """Dates and school year of a training that was over ten days ago: results may be audited."""
+    last = TODAY - timedelta(days=10)
+    first = last - timedelta(days=9)
+    year = school_year_of(first)
+    # Across the first of September it ends with the school year.
+    last = min(last, bounds(year)[1])
+    return {"held_from": first.isoformat(), "held_to": last.isoformat(), "school_year": year}
+
+
 def _dates(place: int) -> dict[str, str]:
-    first = date(2026, 9, 21) + timedelta(days=35 * place)
+    first = bounds(YEAR)[0] + timedelta(days=20 + 35 * place)
     return {"held_from": first.isoformat(), "held_to": (first + timedelta(days=4)).isoformat()}
 
 
@@ -97,7 +110,7 @@ def _send_letter(url: str, who: SamplePerson, scan: Scan | None, **changes: str)
         "identity_number": who.identity,
         "phone": unit.phone or "0791-00000000",
         "stamped_by": unit.name,
-        "dated": OFFICIAL_DAY.isoformat(),
+        "dated": (TODAY - timedelta(days=6)).isoformat(),
         **changes,
     }
     facts = {
@@ -144,22 +157,21 @@ def _new_school_account(url: str, manager: Person, who: SamplePerson, scan: Scan
 
 
 def _return_one(url: str) -> None:
-    """The sample school's plan of another year is back with it, and one more is a draft."""
+    """Another plan of the sample school is back with it, and one more is a draft."""
     school, county = _signed_in(url, "school.qingfeng"), _signed_in(url, "county.donghu")
-    for year, title in (("2027-2028", "新学年校本研修方案"), ("2025-2026", "青年教师成长营补报方案")):
+    for title in ("教研组建设补充方案", "青年教师成长营补充方案"):
         items = [item("school_training", "青年教师课堂基本功", "30", "10"), item("other", "读书沙龙", "20", "10")]
-        content = {"school_year": year, "title": title, "aims": "以老带新，提升青年教师课堂基本功。", "items": items}
+        content = {"school_year": YEAR, "title": title, "aims": "以老带新，提升青年教师课堂基本功。", "items": items}
         plan = school.post("/plans/api/v1/plans", content)
-        if year == "2025-2026":
-            path = f"/plans/api/v1/plans/{plan['id']}"
-            plan = school.post(f"{path}/submit", version=plan["version"])
-            point = {"section": "items", "field": "items.1.records", "text": "请写明过程记录形式。", "must": True}
-            decision = {"verdict": "return", "opinion": "请补充后重报。", "points": [point]}
-            county.post(f"{path}/decisions", decision, version=plan["version"])
+    path = f"/plans/api/v1/plans/{plan['id']}"
+    plan = school.post(f"{path}/submit", version=plan["version"])
+    point = {"section": "items", "field": "items.1.records", "text": "请写明过程记录形式。", "must": True}
+    decision = {"verdict": "return", "opinion": "请补充后重报。", "points": [point]}
+    county.post(f"{path}/decisions", decision, version=plan["version"])
 
 
 def _train(url: str) -> None:
-    """A provincial training online (3.0), one whose standard is not known yet (待定), and a roster that waits for audit."""
+    """A provincial training online (3.0), one whose standard is not known yet (待定), a roster that waits for audit."""
     province, auditor = _signed_in(url, "province"), _signed_in(url, "audit.province")
     county, county_auditor = _signed_in(url, "county.donghu"), _signed_in(url, "audit.donghu")
     for publisher, title, category, audit in (
@@ -172,10 +184,8 @@ def _train(url: str) -> None:
             "category": category,
             "mode": "online",
             "convert": True,
-            "school_year": YEAR,
-            "held_from": "2026-09-21",
-            "held_to": "2026-10-30",
             "hours": "60",
+            **finished_training(),
         }
         path = f"/plans/api/v1/projects/{publisher.post('/plans/api/v1/projects', content)['id']}"
         with (DATA / "roster.xlsx").open("rb") as book:

@@ -1,7 +1,7 @@
-"""Takes the pictures of the README: `make screenshots`. Starts a system of its own, lives in it, looks at each main page.
+"""Takes the pictures of the README (`make screenshots`): starts a system, lives in it, looks at each main page.
 
-Needs Chromium, and Debian's fonts-noto-cjk for the letters that it draws. Pictures are 1280 wide (one is a phone's), few
-colours keep them small.
+Needs Chromium, and Debian's fonts-noto-cjk for the letters that it draws; with chromium-l10n the browser's own words
+are Chinese too. Pictures are 1280 wide, one is a phone's; few colours keep them small.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 from shared.migrations import ROOT
 from tests.browser.chromium import new_person, open_chromium
 from tests.browser.desk import Desk
-from tests.browser.life import live_in
+from tests.browser.life import YEAR, live_in
 from tests.make_letter import draw_letter, scanned
 from tests.running import System
 
@@ -54,8 +54,7 @@ def take_all(url: str, browser: Browser) -> None:
     take(stranger, "sign-in", height=720)
 
     school, county, teacher = desk("school.qingfeng"), desk("county.donghu"), desk("teacher.li")
-    county.open("/")
-    take(county, "home", height=720)
+    take(desk("audit.donghu"), "home", height=720)
     fill_plan_form(school)
     take(school, "plan-form", height=1500)
     county.open("/plans/queue")
@@ -65,7 +64,7 @@ def take_all(url: str, browser: Browser) -> None:
     row = county.page.locator("[data-row]").first
     county.type("所在位置", "项目 2“每周一书读书沙龙” · 过程记录要求", row)
     county.type("需要怎样修改", "请写明读书沙龙的过程记录形式，如签到、领读提纲、读后感。", row)
-    take(county, "decide", height=1250)
+    take(county, "decide", height=1660)
     school.open("/plans/mine?status=approved")
     school.row("已通过").get_by_role("link").first.click()
     take(school, "plan", height=1500)
@@ -94,7 +93,7 @@ def take_all(url: str, browser: Browser) -> None:
 def fill_plan_form(school: Desk) -> None:
     """A form that is being filled in: two items, live sums."""
     school.open("/plans/new")
-    school.type("方案名称", "2026-2027 学年校本研修方案（补充）")
+    school.type("方案名称", f"{YEAR} 学年校本研修方案（补充）")
     school.type("目标与要求", "以课例研究促进课堂改进，覆盖全体在岗教师，每人每学年不少于 20 学时。")
     items = (("校本培训", "新课标专题校本培训", "20", "10"), ("其他形式", "读书沙龙", "15", "12"))
     for number, (kind, title, hours, rate) in enumerate(items):
@@ -106,8 +105,8 @@ def fill_plan_form(school: Desk) -> None:
         school.type("负责人", "教导处", row)
         school.type("学时", hours, row)
         school.type("学分折算标准", rate, row)
-        school.type("开始日期", f"2026-1{number + 1}-12", row)
-        school.type("结束日期", f"2026-1{number + 1}-14", row)
+        school.type("开始日期", f"{YEAR[:4]}-1{number + 1}-12", row)
+        school.type("结束日期", f"{YEAR[:4]}-1{number + 1}-14", row)
         school.type("考核办法", "出勤与成果考核", row)
         school.type("过程记录要求", "签到表、教案、照片", row)
 

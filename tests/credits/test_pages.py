@@ -99,7 +99,8 @@ def test_a_past_cycle_has_its_own_page(client: FlaskClient, run: Runtime) -> Non
     assert "未达标" in text
     assert "没有记录" in text
     assert "面授 60 学时" not in text
-    show(client, run, teacher(1), "/credits/mine?cycle=2019", 404)
+    for nonsense in ("2019", "9223372036854775808", "abc", "-1"):
+        show(client, run, teacher(1), f"/credits/mine?cycle={nonsense}", 404)
     # A past without a line is not offered: it would say nothing about the teacher.
     assert "往期" not in show(client, run, teacher(1), "/credits/mine")
     old = replace(PROJECT, school_year="2021-2022", held_from=date(2021, 10, 1), held_to=date(2021, 10, 10))

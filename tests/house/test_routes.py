@@ -104,6 +104,23 @@ def test_openapi_is_valid_and_says_who(service: str, apps: dict[str, Flask]) -> 
 
 
 @pytest.mark.parametrize("service", SERVICES)
+def test_every_post_refuses_unknown_fields(service: str, apps: dict[str, Flask]) -> None:
+    """Also where there is nothing to send: a misspelt field that is ignored is a change nobody asked for."""
+    spec = apps[service].extensions["smorest_api"].spec.to_dict()
+    schemas = spec.get("components", {}).get("schemas", {})
+    careless = []
+    for path, item in spec["paths"].items():
+        content = item.get("post", {}).get("requestBody", {}).get("content", {})
+        if "post" not in item or "multipart/form-data" in content:
+            continue
+        schema = content.get("application/json", {}).get("schema", {})
+        named = schemas.get(schema.get("$ref", "").rpartition("/")[2], schema)
+        if named.get("additionalProperties") is not False:
+            careless.append(path)
+    assert not careless, f"no @blp.arguments(…) with a schema that refuses what it does not know: {careless}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
 def test_reading_needs_no_key_and_changing_is_no_get(service: str, apps: dict[str, Flask]) -> None:
     """A link or a picture in somebody's mail must not change anything: no GET opens a change."""
     changing = [

@@ -59,6 +59,21 @@ def test_an_audit_tells_credits_once_per_person(session: Session) -> None:
     assert {(r.state, r.attempt, r.credits_state) for r in make.results(session, project)} == {("audited", 1, "sent")}
 
 
+def test_a_training_is_audited_from_its_last_day_on(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In China's time: at 16:00 UTC the next day begins there."""
+    project = make.make_project(session)
+    make.bring_in(session, project, make.roster_rows(2))
+    for module in (auditing, queries):
+        monkeypatch.setattr(module, "utc_now", lambda: datetime(2026, 10, 20, 15, 59, tzinfo=UTC))
+    assert queries.count(session, queries.to_audit(AUDITOR)) == 0
+    with pytest.raises(Conflict, match="2026-10-21 结束"):
+        auditing.audit_results(session, AUDITOR, project.id)
+    for module in (auditing, queries):
+        monkeypatch.setattr(module, "utc_now", lambda: datetime(2026, 10, 20, 16, 0, tzinfo=UTC))
+    assert queries.count(session, queries.to_audit(AUDITOR)) == 1
+    assert auditing.audit_results(session, AUDITOR, project.id).count == 2
+
+
 def test_a_school_training_carries_the_plans_own_rate(session: Session) -> None:
     plan = make.approved_plan(session)
     project = make.make_project(

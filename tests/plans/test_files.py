@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from services.plans import files
-from services.plans.files import ATTACHMENTS, DOCX, XLSX, clean_name, look_at
+from services.plans.files import ATTACHMENTS, DOCX, XLSX, look_at
 from shared.errors import Invalid, NotFound, TooLarge
+from shared.uploads import MAX_SIZE, clean_name
 from tests.plans import builders as make
 
 DATA = Path(__file__).parent.parent / "data"
@@ -98,7 +99,7 @@ def test_files_inside_a_pdf_are_refused() -> None:
 
 def test_20_megabytes_are_the_limit() -> None:
     with pytest.raises(TooLarge, match="20 MB"):
-        look_at("a.pdf", b"%PDF" + bytes(files.MAX_SIZE), ATTACHMENTS)
+        look_at("a.pdf", b"%PDF" + bytes(MAX_SIZE), ATTACHMENTS)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
 from services.plans.projects import queries
+from shared.actors import Office
 from shared.errors import Invalid, NotAllowed
 from tests.plans import builders as make
 
@@ -88,15 +90,55 @@ def test_dates_year_level_and_mode_are_checked_together(session: Session) -> Non
     assert set(caught.value.fields) == {"level", "held_to", "school_year"}
 
 
-def test_a_provider_publishes_for_the_authority_above_or_the_one_named(session: Session) -> None:
+def test_a_provider_publishes_for_the_authority_that_it_names(session: Session) -> None:
     provider = make.actor("provider.ganjiang")
-    project = make.make_project(session, provider, category="national_training")
+    with pytest.raises(Invalid) as caught:
+        make.make_project(session, provider, category="national_training")
+    assert list(caught.value.fields) == ["organizer_unit_code"]
+    project = make.make_project(session, provider, category="national_training", organizer_unit_code="360000")
     assert (project.level, project.authority_path) == ("national", make.PROVINCE)
     assert project.organizer_name == provider.posts[0].body
     for_county = make.make_project(session, provider, category="county_training", organizer_unit_code="360102")
     assert (for_county.authority_path, for_county.area_path) == (make.DONGHU, make.DONGHU)
     with pytest.raises(Invalid):
         make.make_project(session, provider, category="county_training", organizer_unit_code="3601020001")
+
+
+def test_nobody_publishes_where_nobody_audits(session: Session) -> None:
+    """T10: neither in the name of an authority that has no auditor, nor as that authority itself."""
+    yujiang = "360000/360600/360603/"
+    make.empty_office(session, yujiang, Office.RESULT_AUDIT)
+    for username, code in (("provider.ganjiang", "360603"), ("county.yujiang", None)):
+        with pytest.raises(Invalid) as caught:
+            make.make_project(session, make.actor(username), organizer_unit_code=code)
+        (sentence,) = caught.value.fields["organizer_unit_code"]
+        assert "目前没有在岗的成绩审核人" in sentence
+        assert make.units()[yujiang].body in sentence
+    plan = make.approved_plan(session)
+    make.empty_office(session, make.DONGHU, Office.RESULT_AUDIT)
+    with pytest.raises(Invalid, match="还不能发布"):
+        make.make_project(
+            session,
+            SCHOOL,
+            category="school_training",
+            hours=Decimal(20),
+            plan_id=plan.id,
+            plan_item_id=plan.items[0].id,
+        )
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"hours": Decimal("1000.5")}, "hours"),
+        ({"held_from": date(2026, 8, 31)}, "school_year"),
+        ({"held_to": date(2027, 9, 1)}, "school_year"),
+    ],
+)
+def test_what_is_absurd_is_refused(session: Session, changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        make.make_project(session, **changes)
+    assert list(caught.value.fields) == [field]
 
 
 def test_a_fallback_training_needs_a_filed_scheme(session: Session) -> None:

@@ -28,7 +28,7 @@ from services.accounts.queries import get_unit
 from shared.actors import Actor, Office
 from shared.database import under
 from shared.paging import page
-from shared.schemas import paged
+from shared.schemas import Nothing, paged
 from shared.web import ANYONE, SIGNED_IN, actor, allow, once, reading, repeatable, runtime, transaction
 
 blp = Blueprint("accounts_access_api", __name__, url_prefix="/accounts/api/v1", description="登录与账号")
@@ -41,7 +41,7 @@ blp = Blueprint("accounts_access_api", __name__, url_prefix="/accounts/api/v1", 
 @repeatable("a second sign-in makes a second session and nothing else; tokens must not be kept for replays")
 def sign_in(body: dict[str, str]) -> dict[str, Any]:
     """登录，取得令牌。"""
-    done = edge.sign_in(runtime(), body["username"], body["password"], request.user_agent.string)
+    done = edge.sign_in(runtime(), body["username"], body["password"], request.user_agent.string, request.remote_addr)
     return {"token": done.token, "expires_at": done.expires_at, "account": signed_in_body(done.actor, done.role)}
 
 
@@ -129,10 +129,11 @@ def restore(body: dict[str, str], account_id: str) -> Response:
 
 
 @blp.route("/accounts/<account_id>/activation-links", methods=["POST"])
+@blp.arguments(Nothing)
 @blp.response(201, LinkOut)
 @allow(Office.ACCOUNT_MANAGER)
-def resend_link(account_id: str) -> Response:
-    """重发激活链接；原链接作废。"""
+def resend_link(body: dict[str, Any], account_id: str) -> Response:
+    """为尚未激活的账号重发激活链接；原链接作废。"""
     with once() as tx:
         _, token, expires_at = operations.resend_link(tx.session, actor(), account_id)
         answer = tx.json(LinkOut(), {"activation_url": None, "expires_at": expires_at}, 201)

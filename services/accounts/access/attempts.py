@@ -16,7 +16,11 @@ from shared.ui.filters import local_time
 
 WINDOW = timedelta(minutes=15)
 SIGN_IN_LIMIT = 8
-"""Wrong passwords for one name within the window; after that even the right one must wait."""
+"""Wrong passwords for one name from one address within the window; after that even the right one must wait."""
+ADDRESS_LIMIT = 60
+"""Wrong passwords for any names from one address: a whole school may share one."""
+NAME_LIMIT = 200
+"""Wrong passwords for one name from anywhere: so many that no single address can lock somebody else out."""
 STATUS_LIMIT = 10
 """Wrong telephone numbers for one letter."""
 UPLOAD_LIMIT = 60
@@ -47,6 +51,13 @@ def count_attempt(session: Session, what: str, limit: int, sentence: str) -> Non
 def forget_attempts(session: Session, what: str) -> None:
     """Clears the counter: it was the right person after all."""
     session.execute(update(Attempt).where(Attempt.key == digest(what)).values(count=0))
+
+
+def uncount_attempt(session: Session, what: str) -> None:
+    """Takes one try back; for counters that others share, whose wrong tries one right one must not clear."""
+    session.execute(
+        update(Attempt).where(Attempt.key == digest(what), Attempt.count > 0).values(count=Attempt.count - 1)
+    )
 
 
 def prune_attempts(session: Session) -> None:

@@ -18,6 +18,7 @@ from shared.service import Runtime
 
 REFUSED = "账号或密码不正确。若忘记账号或密码，请提交授权函。"
 LOCKED = "连续多次未能登录，此账号已暂时锁定。"
+BUSY = "此网络短时间内多次未能登录，已暂停登录。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +32,29 @@ class SignedIn:
     """Key of the first role, as in `roles.toml`."""
 
 
-def sign_in(run: Runtime, username: str, password: str, client: str) -> SignedIn:
+def sign_in(run: Runtime, username: str, password: str, client: str, address: str | None) -> SignedIn:
     """Signs in. Raises `NotSignedIn` with the same words, after the same time, for a wrong name and a wrong password;
     `TooMany` when locked out; `NotAllowed` when the password is right but the account suspended.
+
+    Failures count for name and address together, so that nobody locks out others, and more loosely for each alone.
     """
     username = username.strip().lower()
-    guarded = f"sign-in:{username}"
+    pair, place, name = f"sign-in:{username}@{address}", f"sign-in-from:{address}", f"sign-in:{username}"
     hasher = parts.passwords(run)
     with run.database.transaction() as session:
-        attempts.count_attempt(session, guarded, attempts.SIGN_IN_LIMIT, LOCKED)
+        # In this order: who is locked out already does not use up what others share.
+        attempts.count_attempt(session, pair, attempts.SIGN_IN_LIMIT, LOCKED)
+        attempts.count_attempt(session, place, attempts.ADDRESS_LIMIT, BUSY)
+        attempts.count_attempt(session, name, attempts.NAME_LIMIT, LOCKED)
         kept = session.scalar(select(Account.password_hash).where(Account.username == username))
     good = hasher.verify(kept, password)
     if not good or kept is None:
         raise NotSignedIn(REFUSED)
     better = hasher.hash(password) if hasher.outdated(kept) else None
     with run.database.transaction() as session:
-        attempts.forget_attempts(session, guarded)
+        attempts.forget_attempts(session, pair)
+        attempts.uncount_attempt(session, place)
+        attempts.uncount_attempt(session, name)
         started = operations.start_session(session, username, client, better_hash=better)
     if started is None:
         raise NotSignedIn(REFUSED)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from services.accounts.access.holders import lock_seats, others_in_post, publish_holders, seats_of
 from services.accounts.access.models import Account, AccountRole, ActivationLink, SignInSession
-from services.accounts.access.queries import Link, LinkState, digest, find_link, get_account, posts_of
+from services.accounts.access.queries import Link, LinkState, beyond, digest, find_link, get_account, posts_of
 from services.accounts.kinds import AccountState
 from services.accounts.models import Person, Unit
 from services.accounts.operations import note
@@ -123,8 +123,9 @@ def give_role(session: Session, account: Account, role: str, unit: Unit, ask_id:
 def new_link(session: Session, account: Account, actor: Actor) -> tuple[str, datetime]:
     """A one-time link for the account: the token (never kept) and its end. Earlier links die (T13).
 
-    Raises `Conflict` when the account is suspended or closed.
+    Raises `NotAllowed` when the account is not the actor's to manage, `Conflict` when it is suspended or closed.
     """
+    _require_managed(actor, account)
     if account.state not in (AccountState.NOT_ACTIVATED, AccountState.ACTIVE):
         raise Conflict(f"账号 {account.username} {AccountState(account.state).label}，请先恢复再发激活链接。")
     token, now = secrets.token_urlsafe(32), utc_now()
@@ -136,9 +137,14 @@ def new_link(session: Session, account: Account, actor: Actor) -> tuple[str, dat
 
 
 def resend_link(session: Session, actor: Actor, account_id: str) -> tuple[Account, str, datetime]:
-    """A new link for an account that the actor manages; the old one is dead from now on."""
+    """A new link for an account that was issued but not yet activated; the old one is dead from now on.
+
+    Raises `Conflict` for an account in use: who holds its link holds the account, so it takes a letter (FAQ-Q3) and,
+    for roles of high privilege, a second manager.
+    """
     account = get_account(session, actor, account_id, lock=True)
-    _require_whole(session, actor, account)
+    if account.state == AccountState.ACTIVE:
+        raise Conflict(f"账号 {account.username} 已激活，不再重发链接；忘记账号或密码的，请按“账号遗失”提交授权函。")
     return account, *new_link(session, account, actor)
 
 
@@ -186,13 +192,13 @@ def dead_link(link: Link) -> Conflict:
 def suspend(session: Session, actor: Actor, account_id: str, reason: str) -> Account:
     """Shuts an account out of every service until it is restored.
 
-    Raises `NotAllowed` for one's own account or one with posts beyond the actor's area, `Conflict` when it is not in
+    Raises `NotAllowed` for one's own account or one that is not the actor's to manage, `Conflict` when it is not in
     use, or is the last account manager of a unit (T12).
     """
     account = get_account(session, actor, account_id, lock=True)
     if account.id == actor.account_id:
         raise NotAllowed("不能停用自己的账号；请由另一位账号管理员办理。")
-    _require_whole(session, actor, account)
+    _require_managed(actor, account)
     if account.state not in (AccountState.ACTIVE, AccountState.NOT_ACTIVATED):
         raise Conflict(f"账号 {account.username} {AccountState(account.state).label}，无需再停用。")
     seats = seats_of(session, account.id)
@@ -217,7 +223,7 @@ def suspend(session: Session, actor: Actor, account_id: str, reason: str) -> Acc
 def restore(session: Session, actor: Actor, account_id: str, reason: str) -> Account:
     """Lets a suspended account sign in again. Raises `Conflict` when it is not suspended."""
     account = get_account(session, actor, account_id, lock=True)
-    _require_whole(session, actor, account)
+    _require_managed(actor, account)
     if account.state != AccountState.SUSPENDED:
         raise Conflict(f"账号 {account.username} {AccountState(account.state).label}，不是停用状态。")
     account.state = AccountState.ACTIVE if account.password_hash else AccountState.NOT_ACTIVATED
@@ -242,11 +248,10 @@ def first_role(account: Account) -> str | None:
     return account.roles[0].role if account.roles else None
 
 
-def _require_whole(session: Session, actor: Actor, account: Account) -> None:
-    """An account with a post beyond the actor's area is not the actor's to change: a teacher here may be it there."""
-    for held in account.roles:
-        if actor.post_over(held.unit.path, Office.ACCOUNT_MANAGER) is None:
-            raise NotAllowed(f"此账号还有{held.unit.body}的岗位，请由上级账号管理员办理。")
+def _require_managed(actor: Actor, account: Account) -> None:
+    unit = beyond(actor, account)
+    if unit is not None:
+        raise NotAllowed(f"此账号有{unit.body}的岗位，请由该单位的上级账号管理员办理。")
 
 
 def _reason(text: str) -> str:

@@ -45,7 +45,9 @@ def sign_in() -> Page:
     target = safe_next(request.form.get("next"))
     username = request.form.get("username", "")
     try:
-        done = edge.sign_in(runtime(), username, request.form.get("password", ""), request.user_agent.string)
+        done = edge.sign_in(
+            runtime(), username, request.form.get("password", ""), request.user_agent.string, request.remote_addr
+        )
     except DomainError as error:
         page = render_template("accounts/sign_in.html", target=target, username=username, error=error)
         return page, error.status

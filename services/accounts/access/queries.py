@@ -60,6 +60,17 @@ def get_account(session: Session, actor: Actor, account_id: str, *, lock: bool =
     return account
 
 
+def beyond(actor: Actor, account: Account) -> Unit | None:
+    """The unit whose post puts the account beyond the actor; None: the account is the actor's to manage.
+
+    The same rule as for letters: a unit's accounts are managed by the level above, never by the unit itself, and a
+    teacher here may be an administrator there.
+    """
+    return next(
+        (h.unit for h in account.roles if actor.post_over(h.unit.authority_path, Office.ACCOUNT_MANAGER) is None), None
+    )
+
+
 def accounts_at(session: Session, actor: Actor, unit: Unit) -> list[Account]:
     """The visible accounts that hold a role at exactly this unit, by username."""
     held = select(AccountRole.id).where(

@@ -24,14 +24,14 @@ from services.accounts.intake.schemas import (
     LetterStatusOut,
     RefuseIn,
     ReturnIn,
-    StatusQuery,
+    StatusIn,
 )
 from shared.actors import Office
 from shared.errors import NotFound
 from shared.idempotency import Once
 from shared.paging import page
-from shared.schemas import paged
-from shared.web import ANYONE, actor, allow, expected_version, once, reading, runtime, transaction
+from shared.schemas import Nothing, paged
+from shared.web import ANYONE, actor, allow, expected_version, once, reading, repeatable, runtime, transaction
 
 blp = Blueprint("accounts_letters_api", __name__, url_prefix="/accounts/api/v1", description="授权函")
 
@@ -63,13 +63,14 @@ def resubmit(form: dict[str, Any], files: dict[str, Any], number: str) -> Respon
         return _status(tx, receiving.resubmit_letter(tx.session, number, scan=scan, **form), 200)
 
 
-@blp.route("/letters/status", methods=["GET"])
-@blp.arguments(StatusQuery, location="query")
+@blp.route("/letters/status", methods=["POST"])
+@blp.arguments(StatusIn)
 @blp.response(200, LetterStatusOut)
 @allow(ANYONE)
-def status(query: dict[str, str]) -> dict[str, Any]:
+@repeatable("it only asks; a POST, so that the telephone number stays out of addresses and logs")
+def status(body: dict[str, str]) -> dict[str, Any]:
     """凭函号和联系电话查询办理情况。"""
-    return edge.ask_status(query["number"], query["phone"])
+    return edge.ask_status(body["number"], body["phone"])
 
 
 @blp.route("/letters", methods=["GET"])
@@ -120,18 +121,20 @@ def answer(body: dict[str, Any], number: str) -> tuple[dict[str, Any], int, dict
 
 
 @blp.route("/letters/<number>/confirm", methods=["POST"])
+@blp.arguments(Nothing)
 @blp.response(200, LetterOut)
 @allow(Office.ACCOUNT_MANAGER)
-def confirm(number: str) -> Response:
+def confirm(body: dict[str, Any], number: str) -> Response:
     """由另一位账号管理员复核（须带 If-Match）。"""
     with once() as tx:
         return _letter(tx, operations.confirm_letter(tx.session, actor(), number, expected_version()))
 
 
 @blp.route("/letters/<number>/issue", methods=["POST"])
+@blp.arguments(Nothing)
 @blp.response(200, IssuedOut)
 @allow(Office.ACCOUNT_MANAGER)
-def issue(number: str) -> Response:
+def issue(body: dict[str, Any], number: str) -> Response:
     """开通账号（须带 If-Match）；重复提交不会重复创建。"""
     with once() as tx:
         issued = operations.issue_account(tx.session, actor(), number, expected_version())

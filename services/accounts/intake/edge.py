@@ -18,6 +18,7 @@ from services.accounts.intake.schemas import ScanOut
 from services.accounts.kinds import LetterKind, LetterStatus
 from services.accounts.letters import TABLE, checks_for
 from shared.errors import Invalid
+from shared.uploads import MAX_SIZE
 from shared.web import reading, runtime, transaction
 
 
@@ -52,7 +53,7 @@ def take_scan(upload: FileStorage | None) -> scanning.Inspected:
     if g.actor is None:
         with transaction() as session:
             count_attempt(session, f"upload:{request.remote_addr}", UPLOAD_LIMIT, "此网络短时间内上传过多。")
-    scan = scanning.inspect(upload.stream.read(scanning.MAX_BYTES + 1), upload.filename)
+    scan = scanning.inspect(upload.stream.read(MAX_SIZE + 1), upload.filename)
     parts.letter_store(runtime()).keep(scan)
     return scan
 

@@ -132,6 +132,10 @@ def issue_account(session: Session, actor: Actor, number: str, version: int) -> 
     if letter.kind == LetterKind.LOST_ACCOUNT:
         if account is None or not any(h.role == ask.role and h.unit_id == unit.id for h in account.roles):
             raise Conflict("该人员在本单位没有这个角色的账号，不是遗失；请退回，改按“新任”或“增加岗位”申请。")
+        strong = [held.rule.title for held in account.roles if held.rule.high_privilege]
+        if strong and not ask.rule.high_privilege:
+            # The link opens the whole account, so the letter must name what takes a call back and a second manager.
+            raise Conflict(f"此账号还有高权限角色“{strong[0]}”；请退回，改按该角色提交“账号遗失”的授权函。")
         token, expires_at = new_link(session, account, actor)
     else:
         if account is not None and account.state in (AccountState.SUSPENDED, AccountState.CLOSED):

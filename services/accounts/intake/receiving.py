@@ -14,7 +14,7 @@ from services.accounts.identities import Identity
 from services.accounts.intake.models import Ask, Letter, LetterNumber, Scan
 from services.accounts.intake.queries import digits, find_public, look_alikes
 from services.accounts.kinds import AccountState, LetterKind, LetterStatus, UnitKind
-from services.accounts.letters import Answer
+from services.accounts.letters import Fact, date_refusal, kept_answers
 from services.accounts.models import Unit
 from services.accounts.operations import note
 from services.accounts.queries import find_unit
@@ -62,8 +62,7 @@ def destination(session: Session, new: NewLetter) -> Destination:
     Raises `Invalid` naming the field. Reads only, so that a file need not be stored for a letter that cannot be.
     """
     role = require_role(new.role)
-    if new.dated > utc_now().astimezone(CHINA).date():
-        raise Invalid("落款日期还没有到，请核对。", fields={"dated": ["落款日期不能晚于今天。"]})
+    _require_date(new.dated)
     if not 7 <= len(digits(new.phone)) <= 15:
         raise Invalid("联系电话有误，请核对。", fields={"phone": ["应为 7 至 15 位数字，可带区号。"]})
     if new.kind is LetterKind.NEW_DISTRICT:
@@ -75,8 +74,7 @@ def destination(session: Session, new: NewLetter) -> Destination:
     refusal = role.refusal(UnitKind(unit.kind))
     if refusal:
         raise Invalid(refusal, fields={"role": [refusal]})
-    # The province has nobody above it: its own letters are dealt with there.
-    return Destination(unit, unit.code, unit.body, unit.parent.path if unit.parent else unit.path)
+    return Destination(unit, unit.code, unit.body, unit.authority_path)
 
 
 def receive_letter(session: Session, new: NewLetter, scan: Inspected) -> Letter:
@@ -128,7 +126,7 @@ def resubmit_letter(
     dated: date | None = None,
     person_name: str | None = None,
 ) -> Letter:
-    """Sends a corrected scan after 退回补正; only the checks that failed are open again.
+    """Sends a corrected scan after 退回补正; only the checks that failed, or rest on what is new, are open.
 
     Raises `NotFound` for a wrong number or telephone, `Conflict` when nothing is to be corrected.
     """
@@ -138,8 +136,9 @@ def resubmit_letter(
     ).one()
     if letter.status != LetterStatus.RETURNED:
         raise Conflict(f"{letter.number} 现在是“{LetterStatus(letter.status).label}”，不需要补正。")
-    if dated is not None and dated > utc_now().astimezone(CHINA).date():
-        raise Invalid("落款日期还没有到，请核对。", fields={"dated": ["落款日期不能晚于今天。"]})
+    if dated is not None:
+        _require_date(dated)
+    before = _facts(letter)
     letter.stamped_by = " ".join(stamped_by.split()) if stamped_by else letter.stamped_by
     letter.dated = dated or letter.dated
     if person_name:
@@ -147,12 +146,12 @@ def resubmit_letter(
     letter.status = LetterStatus.RECEIVED
     letter.round += 1
     letter.version += 1
-    letter.answers = {check: answer for check, answer in letter.answers.items() if answer != Answer.NO}
-    letter.remarks = {check: text for check, text in letter.remarks.items() if check in letter.answers}
     letter.points, letter.correct_by, letter.ready = [], None, False
     letter.confirmed_by = letter.confirmed_by_name = None
     letter.decided_by = letter.decided_by_name = letter.decided_at = None
     _add_scan(session, letter, scan)
+    letter.answers = kept_answers(letter.answers, before, _facts(letter))
+    letter.remarks = {check: text for check, text in letter.remarks.items() if check in letter.answers}
     text = f"第 {letter.round} 次：{scan.filename}，{scan.pages} 页"
     note(session, "letter", letter.id, None, "补正", text, public=True)
     return letter
@@ -165,6 +164,25 @@ def require_role(key: str) -> Role:
         titles = "、".join(role.title for role in ROLES.values())
         raise Invalid(f"没有这个角色；可以申请的有：{titles}。", fields={"role": ["没有这个角色。"]})
     return role
+
+
+def _require_date(dated: date) -> None:
+    refusal = date_refusal(dated, utc_now().astimezone(CHINA).date())
+    if refusal:
+        raise Invalid(refusal, fields={"dated": [refusal]})
+
+
+def _facts(letter: Letter) -> dict[Fact, object]:
+    """What the letter says now."""
+    return {
+        Fact.SCAN: letter.scan.digest,
+        Fact.UNIT: (letter.unit_code, letter.unit_name),
+        Fact.ROLE: letter.ask.role,
+        Fact.PERSON: (letter.ask.person_name, letter.ask.identity_hash),
+        Fact.PHONE: letter.contact_phone,
+        Fact.STAMPED_BY: letter.stamped_by,
+        Fact.DATED: letter.dated,
+    }
 
 
 def _new_county(session: Session, new: NewLetter, role: Role) -> Destination:

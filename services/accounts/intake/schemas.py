@@ -12,6 +12,11 @@ from shared.schemas import PageQuery, Schema
 _PHONE = validate.Regexp(r"^[0-9 ()+\-—－]{7,40}$", error="应为 7 至 15 位数字，可带区号。")
 
 
+def _text(limit: int, missing: str) -> list[validate.Validator]:
+    """Something of at most `limit` characters; the sentence `missing` when nothing is there."""
+    return [validate.Length(min=1, error=missing), validate.Length(max=limit, error="最多 {max} 个字，请缩短。")]
+
+
 class LetterForm(Schema):
     """What the applicant says; the scan comes beside it."""
 
@@ -23,17 +28,17 @@ class LetterForm(Schema):
     )
     unit_code = fields.String(
         required=True,
-        validate=validate.Length(1, 140, error="请填写单位名称或代码。"),
+        validate=_text(140, "请填写单位名称或代码。"),
         metadata={"description": "单位代码，或名册中的全称；新设县（区）填 6 位行政区划代码"},
     )
     unit_name = fields.String(
         load_default="", validate=validate.Length(max=120), metadata={"description": "仅新设县（区）填写"}
     )
-    role = fields.String(required=True, validate=validate.Length(1, 40, error="请选择角色。"))
-    person_name = fields.String(required=True, validate=validate.Length(1, 60, error="请填写姓名。"))
-    identity_number = fields.String(required=True, validate=validate.Length(1, 40, error="请填写身份证号。"))
+    role = fields.String(required=True, validate=_text(40, "请选择角色。"))
+    person_name = fields.String(required=True, validate=_text(60, "请填写姓名。"))
+    identity_number = fields.String(required=True, validate=_text(40, "请填写身份证号。"))
     phone = fields.String(required=True, validate=_PHONE)
-    stamped_by = fields.String(required=True, validate=validate.Length(1, 120, error="请填写落款（盖章）单位全称。"))
+    stamped_by = fields.String(required=True, validate=_text(120, "请填写落款（盖章）单位全称。"))
     dated = fields.Date(required=True)
 
 
@@ -52,7 +57,7 @@ class CorrectionForm(Schema):
     person_name = fields.String(load_default=None, validate=validate.Length(max=60))
 
 
-class StatusQuery(Schema):
+class StatusIn(Schema):
     """What an applicant asks with."""
 
     number = fields.String(required=True, validate=validate.Length(1, 20))

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response, send_file
 from flask_smorest import Blueprint
+from marshmallow import RAISE
 
 from services.plans.approval import drafting, operations, queries
 from services.plans.approval.models import Plan
@@ -24,8 +25,8 @@ from services.plans.approval.schemas import (
 )
 from services.plans.edge import answer, file_store, look_at
 from shared.actors import Office
-from shared.paging import page
-from shared.schemas import PageQuery, paged
+from shared.paging import Page, page
+from shared.schemas import Nothing, PageQuery, paged
 from shared.web import actor, allow, expected_version, once, reading, transaction
 
 blp = Blueprint(
@@ -56,10 +57,10 @@ def list_plans(query: dict[str, Any]) -> Response:
     if query["status"]:
         found = found.where(Plan.status == query["status"])
     if query["school_year"]:
-        found = found.where(Plan.school_year == query["school_year"])
+        found = found.where(queries.of_school_year(actor(), query["school_year"]))
     with reading() as session:
         rows = page(session, found, [Plan.id], cursor=query["cursor"], limit=query["limit"], descending=True)
-        return answer(PlanPage(), rows)
+        return answer(PlanPage(), _listed(rows))
 
 
 @blp.route("/plans/<plan_id>", methods=["GET"])
@@ -85,10 +86,11 @@ def change(body: dict[str, Any], plan_id: str) -> Response:
 
 
 @blp.route("/plans/<plan_id>/attachments", methods=["POST"])
-@blp.arguments(FileIn, location="files")
+@blp.arguments(FileIn, location="files", unknown=RAISE)
+@blp.arguments(Nothing, location="form", content_type="multipart/form-data")
 @blp.response(201, AttachedOut)
 @allow(Office.SCHOOL_ADMIN)
-def attach(sent: dict[str, Any], plan_id: str) -> Response:
+def attach(sent: dict[str, Any], form: dict[str, Any], plan_id: str) -> Response:
     """上传附件（PDF、JPEG、PNG、DOCX、XLSX，不超过 20 MB）"""
     with reading() as session:
         queries.find_plan(session, actor(), plan_id)
@@ -120,9 +122,10 @@ def detach(plan_id: str, attachment_id: str) -> Response:
 
 
 @blp.route("/plans/<plan_id>/<any(submit,withdraw,abandon):act>", methods=["POST"])
+@blp.arguments(Nothing)
 @blp.response(200, PlanOut)
 @allow(Office.SCHOOL_ADMIN)
-def act_of_school(plan_id: str, act: str) -> Response:
+def act_of_school(body: dict[str, Any], plan_id: str, act: str) -> Response:
     """学校办理：报送、撤回、放弃申报（须带 If-Match）"""
     with once() as tx:
         plan = operations.perform(tx.session, actor(), plan_id, act, version=expected_version())
@@ -167,7 +170,7 @@ def queue(query: dict[str, Any]) -> Response:
     with reading() as session:
         keys = [Plan.entered_at, Plan.id]
         found = queries.to_decide(actor())
-        return answer(PlanPage(), page(session, found, keys, cursor=query["cursor"], limit=query["limit"]))
+        return answer(PlanPage(), _listed(page(session, found, keys, cursor=query["cursor"], limit=query["limit"])))
 
 
 @blp.route("/queue/count", methods=["GET"])
@@ -186,6 +189,10 @@ def send_attachment(plan_id: str, attachment_id: str) -> Response:
         name, media_type, sha256 = file.name, file.media_type, file.sha256
     content = io.BytesIO(file_store().get(sha256))
     return send_file(content, mimetype=media_type, as_attachment=True, download_name=name)
+
+
+def _listed(rows: Page[Plan]) -> Page[queries.Listed]:
+    return Page([queries.listed(actor(), plan) for plan in rows.items], rows.next)
 
 
 def _fields(file: Any) -> dict[str, Any]:

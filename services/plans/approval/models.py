@@ -59,7 +59,11 @@ class Plan(Base):
     round: Mapped[int] = mapped_column(Integer, default=0)
     """How many times it was submitted, which is also the number of the last frozen version."""
     digest: Mapped[str | None] = mapped_column(String(64))
-    """Of the last frozen version."""
+    """Of the last frozen version, like the four that follow: what lists show to everybody but the school."""
+    submitted_title: Mapped[str | None] = mapped_column(String(100))
+    submitted_year: Mapped[str | None] = mapped_column(String(9))
+    submitted_hours: Mapped[Decimal | None] = mapped_column(Hundredths)
+    submitted_credits: Mapped[Decimal | None] = mapped_column(Hundredths)
     version: Mapped[int] = mapped_column(Integer, default=1)
     """Counts every change of this row; what `If-Match` compares."""
 

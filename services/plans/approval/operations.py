@@ -122,6 +122,8 @@ def _freeze(session: Session, plan: Plan, actor: Actor, content: contents.Conten
     """The version that reviewers sign: never changed again (N3)."""
     plan.round += 1
     plan.digest = content.digest()
+    plan.submitted_title, plan.submitted_year = content.title, content.school_year
+    plan.submitted_hours, plan.submitted_credits = content.hours, content.credits
     plan.flags = sorted({finding.code for finding in contents.check(content, plan.unit_kind)})
     plan.submitted_at = plan.submitted_at or now
     session.add(

@@ -130,7 +130,10 @@ def queue() -> str:
             session, every if area else waiting, keys, cursor=request.args.get("cursor"), limit=20, descending=area
         )
         last = queries.last_lines(session, [plan.id for plan in rows.items])
-        return render_template("plans/queue.html", tabs=tabs, rows=rows, last=last, area=area, **_words())
+        listed = [queries.listed(actor(), plan) for plan in rows.items]
+        return render_template(
+            "plans/queue.html", tabs=tabs, rows=rows, listed=listed, last=last, area=area, **_words()
+        )
 
 
 @bp.get("/<plan_id>/decide")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from services.plans import routes, workflow
@@ -56,6 +57,17 @@ class PlanView:
         return status_title(self.plan)
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A plan in one person's list: the same content as in `PlanView`, without reading the version."""
+
+    plan: Plan
+    title: str | None
+    school_year: str | None
+    hours: Decimal | None
+    credits: Decimal | None
+
+
 def visible_plans(actor: Actor) -> Select[Plan]:
     """A school's own plans, and for reviewers those of their area that were submitted at least once."""
     own: list[ColumnElement[bool]] = [Plan.unit_path == post.unit.path for post in actor.posts_of(Office.SCHOOL_ADMIN)]
@@ -69,6 +81,19 @@ def own_plans(actor: Actor) -> Select[Plan]:
     """The plans of the schools that the actor administers."""
     paths = [post.unit.path for post in actor.posts_of(Office.SCHOOL_ADMIN)]
     return visible_plans(actor).where(Plan.unit_path.in_(paths))
+
+
+def listed(actor: Actor, plan: Plan) -> Listed:
+    """The plan's row: of the working copy for its school, of the last submitted version for everybody else."""
+    if is_owner(actor, plan):
+        return Listed(plan, plan.title, plan.school_year, plan.total_hours, plan.total_credits)
+    return Listed(plan, plan.submitted_title, plan.submitted_year, plan.submitted_hours, plan.submitted_credits)
+
+
+def of_school_year(actor: Actor, school_year: str) -> ColumnElement[bool]:
+    """The filter by the school year that `listed` shows."""
+    own = Plan.unit_path.in_([post.unit.path for post in actor.posts_of(Office.SCHOOL_ADMIN)])
+    return case((own, Plan.school_year), else_=Plan.submitted_year) == school_year
 
 
 def to_decide(actor: Actor) -> Select[Plan]:
@@ -112,15 +137,10 @@ def state_of(session: Session, plan: Plan) -> workflow.State:
     authors = session.execute(
         select(PlanAuthor.account_id, PlanAuthor.person_id).where(PlanAuthor.plan_id == plan.id)
     ).all()
-    decided = False
-    if plan.status == Status.UNDER_REVIEW:
-        decided = bool(
-            session.scalar(
-                select(PlanLine.id)
-                .where(PlanLine.plan_id == plan.id, PlanLine.round == plan.round, PlanLine.stage.is_not(None))
-                .limit(1)
-            )
-        )
+    lines = select(PlanLine.id).where(
+        PlanLine.plan_id == plan.id, PlanLine.round == plan.round, PlanLine.stage.is_not(None)
+    )
+    decided = plan.status == Status.UNDER_REVIEW and session.scalar(lines.limit(1)) is not None
     return workflow.State(
         status=Status(plan.status),
         stage=plan.stage,

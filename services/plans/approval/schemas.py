@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 from flask_smorest.fields import Upload
@@ -11,7 +12,10 @@ from services.plans import terms, workflow
 from services.plans.approval import queries
 from services.plans.approval.content import ITEM_KINDS, SECTIONS
 from services.plans.approval.models import Plan
-from shared.schemas import Credits, PageQuery, Schema
+from shared.schemas import Credits, DerivedNested, DerivedText, PageQuery, Schema
+
+INVISIBLE = ("Cc", "Cf", "Zl", "Zp")
+"""Unicode categories: control and format characters, separators of lines and paragraphs."""
 
 
 def is_school_year(value: str) -> None:
@@ -20,12 +24,22 @@ def is_school_year(value: str) -> None:
         raise ValidationError("学年格式有误，应如 2026-2027。")
 
 
+class Line(fields.String):
+    """A title: without blanks around it, and without characters that cannot be seen or turn the text around."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs).strip()
+        if any(unicodedata.category(character) in INVISIBLE for character in text):
+            raise ValidationError("含有看不见的控制字符（如换行、方向控制符），请删去后重新填写。")
+        return text
+
+
 class ItemIn(Schema):
     """One planned activity. An `id` of an earlier answer keeps the item the same item."""
 
     id = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=36))
     kind = fields.String(required=True, validate=validate.OneOf(ITEM_KINDS, ITEM_KINDS.values()))
-    title = fields.String(required=True, validate=validate.Length(1, 100))
+    title = Line(required=True, validate=validate.Length(1, 100))
     hours = Credits(required=True, validate=validate.Range(0, 5000, min_inclusive=False))
     hours_per_credit = Credits(required=True, validate=validate.Range(0, 1000, min_inclusive=False))
     held_from = fields.Date(load_default=None, allow_none=True)
@@ -39,7 +53,7 @@ class PlanChange(Schema):
     """The working copy of a plan, whole."""
 
     school_year = fields.String(required=True, validate=is_school_year)
-    title = fields.String(required=True, validate=validate.Length(2, 100))
+    title = Line(required=True, validate=validate.Length(2, 100))
     aims = fields.String(load_default="", validate=validate.Length(max=4000))
     items = fields.List(fields.Nested(ItemIn), load_default=list, validate=validate.Length(max=60))
 
@@ -172,26 +186,26 @@ class ActOut(Schema):
 
 
 class PlanRow(Schema):
-    """A plan in a list."""
+    """A plan in a list, with the content that the caller sees of it."""
 
-    id = fields.String()
-    kind = fields.String()
-    number = fields.String()
-    status = fields.String()
-    status_title = fields.Function(queries.status_title)
-    stage = fields.Function(lambda plan: StageOut().dump(found) if (found := queries.stage_of(plan)) else None)
-    version = fields.Integer()
-    round = fields.Integer()
-    digest = fields.String(allow_none=True)
-    unit = fields.Function(lambda plan: unit_of(plan))
+    id = fields.String(attribute="plan.id")
+    kind = fields.String(attribute="plan.kind")
+    number = fields.String(attribute="plan.number")
+    status = fields.String(attribute="plan.status")
+    status_title = DerivedText(lambda row: queries.status_title(row.plan))
+    stage = DerivedNested(StageOut, lambda row: queries.stage_of(row.plan), allow_none=True)
+    version = fields.Integer(attribute="plan.version")
+    round = fields.Integer(attribute="plan.round")
+    digest = fields.String(attribute="plan.digest", allow_none=True)
+    unit = DerivedNested(UnitOut, lambda row: unit_of(row.plan))
     school_year = fields.String()
     title = fields.String()
-    totals = fields.Function(lambda plan: TotalsOut().dump({"hours": plan.total_hours, "credits": plan.total_credits}))
-    flags = fields.List(fields.String())
-    created_at = fields.AwareDateTime()
-    submitted_at = fields.AwareDateTime(allow_none=True)
-    entered_at = fields.AwareDateTime(allow_none=True)
-    approved_at = fields.AwareDateTime(allow_none=True)
+    totals = DerivedNested(TotalsOut, lambda row: row)
+    flags = fields.List(fields.String(), attribute="plan.flags")
+    created_at = fields.AwareDateTime(attribute="plan.created_at")
+    submitted_at = fields.AwareDateTime(attribute="plan.submitted_at", allow_none=True)
+    entered_at = fields.AwareDateTime(attribute="plan.entered_at", allow_none=True)
+    approved_at = fields.AwareDateTime(attribute="plan.approved_at", allow_none=True)
 
 
 class PlanOut(Schema):
@@ -202,11 +216,11 @@ class PlanOut(Schema):
     number = fields.String(attribute="plan.number")
     status = fields.String(attribute="plan.status")
     status_title = fields.String()
-    stage = fields.Function(lambda view: StageOut().dump(found) if (found := queries.stage_of(view.plan)) else None)
+    stage = DerivedNested(StageOut, lambda view: queries.stage_of(view.plan), allow_none=True)
     version = fields.Integer(attribute="plan.version", metadata={"description": "随每次变动增加，用于 If-Match"})
     round = fields.Integer(attribute="plan.round", metadata={"description": "报送次数，即已冻结的版本号"})
     digest = fields.String(attribute="plan.digest", allow_none=True)
-    unit = fields.Function(lambda view: unit_of(view.plan))
+    unit = DerivedNested(UnitOut, lambda view: unit_of(view.plan))
     school_year = fields.String(attribute="content.school_year")
     title = fields.String(attribute="content.title")
     aims = fields.String(attribute="content.aims")
@@ -238,7 +252,7 @@ class LineOut(Schema):
 
     at = fields.AwareDateTime()
     act = fields.String()
-    label = fields.Function(lambda line: workflow.ACTS[line.act].label)
+    label = DerivedText(lambda line: workflow.ACTS[line.act].label)
     actor = fields.String(attribute="actor_name")
     body = fields.String()
     stage = fields.String(allow_none=True)

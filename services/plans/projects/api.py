@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response, jsonify
 from flask_smorest import Blueprint
+from marshmallow import RAISE
 
 from services.plans.edge import answer, file_store, look_at
 from services.plans.files import Upload
@@ -15,7 +16,6 @@ from services.plans.projects.schemas import (
     AuditedOut,
     JobOut,
     JobStarted,
-    Nothing,
     ProjectIn,
     ProjectOut,
     ProjectRow,
@@ -29,7 +29,7 @@ from services.plans.projects.spreadsheet import KINDS
 from shared.actors import Office
 from shared.jobs import visible_job
 from shared.paging import page
-from shared.schemas import PageQuery, paged
+from shared.schemas import Nothing, PageQuery, paged
 from shared.web import SIGNED_IN, actor, allow, once, reading, runtime
 
 blp = Blueprint("projects_api", __name__, url_prefix="/plans/api/v1", description="培训项目：发布、名单、成绩、审核")
@@ -75,11 +75,12 @@ def show(project_id: str) -> Response:
 
 @blp.route("/projects/<project_id>/roster", methods=["POST"])
 @blp.arguments(RosterQuery, location="query")
-@blp.arguments(RosterIn, location="files")
+@blp.arguments(RosterIn, location="files", unknown=RAISE)
+@blp.arguments(Nothing, location="form", content_type="multipart/form-data")
 @blp.response(202, JobStarted)
 @blp.alt_response(200, schema=RosterReport, description="试导入（dry_run=true）：只检查，不写入")
 @allow(*queries.PUBLISHERS)
-def send_roster(query: dict[str, Any], sent: dict[str, Any], project_id: str) -> Response:
+def send_roster(query: dict[str, Any], sent: dict[str, Any], form: dict[str, Any], project_id: str) -> Response:
     """导入名单；有任何错误则 422，按行和单元格列出，一行也不导入"""
     upload, report = check_upload(project_id, sent["file"])
     if query["dry_run"]:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
+from services.plans import terms
 from services.plans.projects import queries
 from services.plans.projects.models import UNAUDITED, Audit, CreditsState, Project, Result, ResultState
 from shared import outbox
@@ -26,11 +27,13 @@ CHUNK = 500
 def audit_results(session: Session, actor: Actor, project_id: str) -> Audit:
     """Audits everything that waits in the project, and tells credits.
 
-    Raises `NotAllowed` for who is not the auditor, or published or entered it (T11); `Conflict` when nothing waits,
-    which is what the slower of two auditors reads.
+    Raises `NotAllowed` for who is not the auditor, or published or entered it (T11); `Conflict` before the training's
+    last day, and when nothing waits, which is what the slower of two auditors reads.
     """
     project = queries.find_project(session, actor, project_id, lock=True)
     post = guard_audit(actor, project)
+    if project.held_to > terms.china_date(utc_now()):
+        raise Conflict(f"培训于 {project.held_to} 结束，结束之日起才能审核成绩。")
     waiting = queries.waiting_results(session, project)
     if not waiting:
         raise Conflict(_nothing_waits(session, project))

@@ -22,6 +22,8 @@ from shared.database import new_id, utc_now
 from shared.directory import UnitCopy
 from shared.errors import Invalid, NotAllowed
 
+MAX_HOURS = 1000
+
 
 def publish_project(
     session: Session,
@@ -42,8 +44,9 @@ def publish_project(
 ) -> Project:
     """A training with category and conversion, visible from now on.
 
-    `organizer_unit_code` chooses among several posts, or names the authority on whose behalf a provider publishes.
-    Raises `Invalid` naming fields: a category that the post may not publish, no approved plan (FAQ-Q14) …
+    `organizer_unit_code` chooses among several posts, or names the authority on whose behalf a provider publishes,
+    which a provider must. Raises `Invalid` naming fields: a category that the post may not publish, no approved plan
+    (FAQ-Q14), an authority where nobody audits …
     """
     kind = categories()[category]
     post, authority = _publisher(session, actor, kind, organizer_unit_code)
@@ -56,8 +59,14 @@ def publish_project(
     if held_from > held_to:
         wrong["held_to"] = ["结束日期早于开始日期，请核对。"]
     first, last = terms.bounds(school_year)
-    if held_to < first or held_from > last:
+    # So no training is longer than a school year either.
+    if held_from < first or held_to > last:
         wrong["school_year"] = [f"培训日期不在 {school_year} 学年（{first} 至 {last}）内，请核对。"]
+    if hours > MAX_HOURS:
+        wrong["hours"] = [f"一个项目最多 {MAX_HOURS} 学时，请核对。"]
+    unstaffed = _unstaffed(session, authority)
+    if unstaffed:
+        wrong["organizer_unit_code"] = [unstaffed]
     if wrong:
         raise Invalid("项目还不能发布，请按提示修改。", fields=wrong)
     plan, item = _plan_item(session, kind, post, plan_id, plan_item_id, school_year, hours)
@@ -99,9 +108,12 @@ def _publisher(session: Session, actor: Actor, kind: Category, code: str | None)
     posts = actor.posts_of(*queries.PUBLISHERS)
     if not posts:
         raise NotAllowed("您的账号没有发布培训项目的岗位。")
+    if code is None and all(post.office is Office.PROVIDER_ADMIN for post in posts):
+        sentence = "请填写委托举办的教育行政部门的行政区划代码。"
+        raise Invalid("项目还不能发布，请按提示修改。", fields={"organizer_unit_code": [sentence]})
     for post in posts:
         if post.office is Office.PROVIDER_ADMIN:
-            authority = _commissioner(session, post, code)
+            authority = _commissioner(session, code) if code else None
             level = Level(authority.level) if authority else None
         elif code in (None, post.unit.code):
             level = post.unit.level
@@ -119,16 +131,22 @@ def _publisher(session: Session, actor: Actor, kind: Category, code: str | None)
     )
 
 
+def _unstaffed(session: Session, authority: UnitCopy) -> str | None:
+    """The sentence for an authority where nobody could audit the results, naming the office to call (T10)."""
+    if directory.office(session, authority.path, Office.RESULT_AUDIT):
+        return None
+    call = f"，请致电 {authority.phone}" if authority.phone else ""
+    return f"{_body(session, authority)}目前没有在岗的成绩审核人{call}，请其安排后再发布。"
+
+
 def _body(session: Session, authority: UnitCopy) -> str:
     """Who audits there, in full: the bureau or whoever holds the office for it."""
     office = session.get(directory.OfficeCopy, (authority.path, Office.RESULT_AUDIT.value))
     return office.body if office else authority.name
 
 
-def _commissioner(session: Session, post: Post, code: str | None) -> UnitCopy | None:
-    """The authority on whose behalf a provider publishes: the one named, or the nearest above the provider."""
-    if code in (None, post.unit.code):
-        return _above(session, post.unit.path)
+def _commissioner(session: Session, code: str) -> UnitCopy | None:
+    """The authority on whose behalf a provider publishes, by its code."""
     authorities = [Level.COUNTY.value, Level.DISTRICT.value, Level.PROVINCE.value]
     query = select(UnitCopy).where(
         UnitCopy.level.in_(authorities), UnitCopy.active, UnitCopy.path.endswith(f"{code}/", autoescape=True)

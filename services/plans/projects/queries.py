@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
+from services.plans import terms
 from services.plans.categories import Category, Preview, categories, preview
 from services.plans.projects.models import (
     UNAUDITED,
@@ -20,7 +21,7 @@ from services.plans.projects.models import (
     RosterUpload,
 )
 from shared.actors import Actor, Office, Post
-from shared.database import under
+from shared.database import under, utc_now
 from shared.errors import NotFound
 
 PUBLISHERS = (Office.SCHOOL_ADMIN, Office.PROJECT_ADMIN, Office.PROVIDER_ADMIN)
@@ -50,11 +51,12 @@ def visible_projects(actor: Actor) -> Select[Project]:
 
 
 def to_audit(actor: Actor) -> Select[Project]:
-    """Projects whose results the actor can audit now: `auditing.guard_audit` as a query, so counts equal lists."""
+    """Projects whose results the actor can audit now: what `audit_results` asks as a query, so counts equal lists."""
     paths = [post.unit.path for post in actor.posts_of(Office.RESULT_AUDIT)]
     waiting = select(Result.id).where(Result.project_id == Project.id, Result.state.in_(UNAUDITED))
     return select(Project).where(
         Project.authority_path.in_(paths),
+        Project.held_to <= terms.china_date(utc_now()),
         ~_mine(actor, Project.published_by, Project.published_by_person),
         waiting.exists(),
         ~waiting.where(_mine(actor, Result.entered_by, Result.entered_by_person)).exists(),

@@ -18,6 +18,8 @@ HEADINGS = {"identity": "身份证号", "name": "姓名", "hours": "学时", "re
 REQUIRED = ("identity", "name", "hours", "result")
 RESULTS = {"合格": True, "不合格": False}
 MAX_HOURS = Decimal(1000)
+LONGEST_NUMBER = 24
+"""Digits and characters; more than a spreadsheet's number ever has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ def _read_row(
         _add(roster, number, "name", "姓名为空，请填写。")
     hours = _hours(values["hours"])
     if hours is None:
-        shown = f"“{values['hours']}”" if values["hours"] != "" else "为空，"
+        shown = f"“{str(values['hours'])[:LONGEST_NUMBER]}”" if values["hours"] != "" else "为空，"
         _add(roster, number, "hours", f"学时{shown}不是数字（最多两位小数），请填写如 60。")
     elif hours < 0:
         _add(roster, number, "hours", f"学时 {hours.normalize():f} 小于 0，请核对。")
@@ -197,13 +199,15 @@ def _identity_text(value: Any) -> str:
 def _hours(value: Any) -> Decimal | None:
     if isinstance(value, bool):
         return None
+    text = str(value).strip()
     try:
-        number = Decimal(str(value).strip())
+        number = Decimal(text)
     except InvalidOperation:
         return None
-    if not number.is_finite() or number * 100 != (number * 100).to_integral_value():
+    # The size first: to multiply 1E+999999 is an error of its own, and of too many digits only the first ones count.
+    if len(text) > LONGEST_NUMBER or not number.is_finite() or number.adjusted() > LONGEST_NUMBER:
         return None
-    return number
+    return number if number * 100 == (number * 100).to_integral_value() else None
 
 
 def _add(roster: Roster, row: int, name: str, message: str) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from flask_smorest.fields import Upload
 from marshmallow import fields, validate
 
-from services.plans.approval.schemas import is_school_year
+from services.plans.approval.schemas import Line, is_school_year
 from services.plans.categories import MODES, TRAINING_LEVELS, categories
 from services.plans.projects import queries
-from shared.schemas import Credits, Schema
+from shared.schemas import Credits, DerivedNested, DerivedText, Schema
 
 
 class ProjectIn(Schema):
     """A training to publish. `convert` (折算) must be said, so that nobody forgets it (F1)."""
 
-    title = fields.String(required=True, validate=validate.Length(2, 100))
+    title = Line(required=True, validate=validate.Length(2, 100))
     category = fields.String(required=True, validate=validate.OneOf(list(categories())))
     mode = fields.String(required=True, validate=validate.OneOf(MODES, MODES.values()))
     convert = fields.Boolean(required=True)
@@ -67,7 +67,7 @@ class ProjectRow(Schema):
     title = fields.String()
     status = fields.String()
     category = fields.String()
-    bucket = fields.Function(lambda project: queries.category_of(project).bucket.value)
+    bucket = DerivedText(lambda project: queries.category_of(project).bucket.value)
     level = fields.String()
     mode = fields.String()
     convert = fields.Boolean()
@@ -84,7 +84,7 @@ class ProjectRow(Schema):
     plan_item_id = fields.String(allow_none=True)
     published_by = fields.String(attribute="published_by_name")
     published_at = fields.AwareDateTime()
-    preview = fields.Function(lambda project: PreviewOut().dump(queries.preview_of(project)))
+    preview = DerivedNested(PreviewOut, queries.preview_of)
 
 
 class ProjectOut(ProjectRow):
@@ -138,7 +138,7 @@ class JobOut(Schema):
     state = fields.String()
     done = fields.Integer()
     total = fields.Integer(allow_none=True)
-    result = fields.Raw(allow_none=True)
+    result = fields.Dict(keys=fields.String(), allow_none=True)
     error = fields.String(allow_none=True)
 
 
@@ -157,10 +157,6 @@ class ResultOut(Schema):
     credits = Credits(allow_none=True)
     credits_state = fields.String()
     explanation = fields.String(allow_none=True)
-
-
-class Nothing(Schema):
-    """An empty body, so that unknown fields are refused."""
 
 
 class AuditedOut(Schema):

@@ -8,7 +8,10 @@ word in cell XFD1048576 makes calamine ask for half a terabyte, which ends the p
 from __future__ import annotations
 
 import io
+import lzma
+import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any
 from xml.parsers import expat
@@ -24,6 +27,14 @@ MAX_COLUMNS = 52
 HEADER_WITHIN = 10
 """The headings must stand in one of the first rows; titles may stand above."""
 CHUNK = 256 * 1024
+REFERENCE = re.compile(r"([A-Za-z]{1,3})([1-9][0-9]{0,6})", re.ASCII)
+ROW = re.compile(r"[1-9][0-9]{0,6}", re.ASCII)
+"""Where a cell stands and which row it is: `XFD1048576` is the furthest that a spreadsheet knows."""
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, expat.ExpatError, NotImplementedError, RuntimeError, EOFError,
+    OSError, ValueError, LookupError,
+)  # fmt: skip
+"""What the standard library raises while it unpacks and parses a file that is not what it says."""
 
 
 def read_rows(upload: Upload) -> Iterator[tuple[int, list[Any]]]:
@@ -69,7 +80,7 @@ def _make_sure(upload: Upload) -> None:
             for member in archive.infolist():
                 with archive.open(member) as part:
                     _scan(upload.name, member.filename, part)
-    except (zipfile.BadZipFile, expat.ExpatError, NotImplementedError, RuntimeError, EOFError, OSError) as error:
+    except DAMAGED as error:
         raise refused(damaged) from error
 
 
@@ -106,9 +117,10 @@ class _Scanner:
             if reference is None:
                 self.column += 1
             else:
-                letters = reference.rstrip("0123456789")
-                self.row = int(reference[len(letters) :] or 0)
-                self.column = _column_number(letters)
+                place = REFERENCE.fullmatch(reference)
+                if place is None:
+                    raise self.improper()
+                self.row, self.column = int(place[2]), _column_number(place[1])
         elif kind == "v" or kind == "is" or kind == "f":
             if self.row > MAX_ROWS + HEADER_WITHIN or self.column > MAX_COLUMNS:
                 raise refused(
@@ -116,16 +128,23 @@ class _Scanner:
                     f"请删去第 {self.row} 行、第 {self.column} 列一带的多余内容后重新上传。"
                 )
         elif kind == "row":
-            self.row = int(attributes.get("r") or self.row + 1)
+            number = attributes.get("r")
+            if number is not None and not ROW.fullmatch(number):
+                raise self.improper()
+            self.row = int(number) if number else self.row + 1
             self.column = 0
         elif kind == "Relationship" and self.relations:
             target = attributes.get("Target", "").lower()
             if attributes.get("Type", "").endswith("/worksheet") and not target.endswith(".xml"):
-                raise refused(f"文件“{self.name}”的结构不合规范，请用 Excel 或 WPS 另存为 .xlsx 后重新上传。")
+                raise self.improper()
 
     def doctype(self, *_: Any) -> None:
         """Spreadsheets have none; where there is one, entities would follow."""
-        raise refused(f"文件“{self.name}”的结构不合规范，请用 Excel 或 WPS 另存为 .xlsx 后重新上传。")
+        raise self.improper()
+
+    def improper(self) -> Invalid:
+        """The error for a part that no spreadsheet program writes."""
+        return refused(f"文件“{self.name}”的结构不合规范，请用 Excel 或 WPS 另存为 .xlsx 后重新上传。")
 
 
 def _column_number(letters: str) -> int:
