@@ -6,7 +6,6 @@ the same imports is measured beside it, since a noisy machine slows both.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import time
@@ -52,7 +51,6 @@ def main() -> None:
             system.stop()
     finally:
         system.remove()
-        shutil.rmtree(system.folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

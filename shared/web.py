@@ -26,7 +26,7 @@ from shared.actors import Actor, Office
 from shared.auth import COOKIE
 from shared.database import new_id
 from shared.errors import DomainError, NotAllowed, NotSignedIn, PreconditionRequired
-from shared.idempotency import Once, Replayed
+from shared.idempotency import Once, Replayed, request_key
 from shared.idempotency import once as _once
 from shared.jobs import visible_job
 from shared.logs import get_logger
@@ -290,8 +290,6 @@ def _require_allowed(view: Callable[..., Any], failure: NotSignedIn | None) -> N
 
 
 def _require_key() -> None:
-    from shared.idempotency import request_key
-
     if request_key() is None:
         raise PreconditionRequired("请求缺少 Idempotency-Key 请求头；请为每次提交生成一个新的唯一值。")
 

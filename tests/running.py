@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -84,6 +85,10 @@ class System:
         """Stops it if need be, and removes what it made on the servers."""
         if self.process is not None and self.process.poll() is None:
             self.stop()
+        self._drop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _drop(self) -> None:
         if self.kind == "servers":
             subprocess.run(
                 [sys.executable, str(ROOT / "deploy" / "prepare_servers.py"), "drop"],

@@ -5,7 +5,6 @@ The checks themselves are data: `letters.toml`. A person answers them; hints onl
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -292,17 +291,3 @@ def stamp_owners(role: Role, own: str, parent: str | None) -> tuple[str, ...]:
 def normal(name: str) -> str:
     """A name for comparing: full-width and half-width alike, without spaces."""
     return "".join(unicodedata.normalize("NFKC", name).split())
-
-
-def differences(asked: str, known: str) -> list[tuple[str, bool]]:
-    """`asked` in pieces, each with whether it stands so in `known`: for highlighting character by character."""
-    asked = "".join(asked.split())
-    matcher = difflib.SequenceMatcher(None, asked, "".join(known.split()), autojunk=False)
-    pieces, at = [], 0
-    for block in matcher.get_matching_blocks():
-        if block.a > at:
-            pieces.append((asked[at : block.a], False))
-        if block.size:
-            pieces.append((asked[block.a : block.a + block.size], True))
-        at = block.a + block.size
-    return pieces

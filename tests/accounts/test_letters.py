@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from services.accounts import letters
+from services.accounts.intake.queries import differences
 from services.accounts.kinds import LetterKind, UnitKind
-from services.accounts.letters import TABLE, Facts, checks_for, differences, failed, hints, obstacles, sentence
+from services.accounts.letters import TABLE, Facts, checks_for, failed, hints, obstacles, sentence
 from services.accounts.roles import ROLES, Role, load_roles, offices_given
 from shared.actors import Level, Office
 from shared.tables import TableError

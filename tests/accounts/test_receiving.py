@@ -209,7 +209,7 @@ def test_guessing_the_phone_is_throttled(stranger: Caller) -> None:
     ],
 )
 def test_what_is_too_long_or_impossible_is_named(stranger: Caller, field: str, value: str, said: str) -> None:
-    refused = stranger.send_letter(**{field: value}, status=422)
+    refused = stranger.send_letter(status=422, **{field: value})  # type: ignore[arg-type]
     assert [error["field"] for error in refused["errors"]] == [field]
     assert said in refused["errors"][0]["detail"]
 

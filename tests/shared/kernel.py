@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog
 from flask import Flask
 from sqlalchemy import MetaData
 
 import shared.idempotency
 import shared.inbox
 import shared.jobs  # noqa: F401  registers its tables, as the two above do
+from shared import auth, problems, web
 from shared.actors import Actor, Level, Office, Post, Unit
 from shared.auth import TokenSigner, TokenVerifier
 from shared.database import Database
@@ -60,3 +65,14 @@ def make_site(folder: Path, service: Service, database: Database, **settings: ob
         service=service, settings=made, database=database, verifier=TokenVerifier(made.token_dir / "jwks.json")
     )
     return Site(run, build_app(run), signer)
+
+
+@contextmanager
+def log_lines() -> Iterator[list[MutableMapping[str, Any]]]:
+    """The lines that the kernel logs meanwhile, whatever logging is set up to be."""
+    capture = structlog.testing.LogCapture()
+    logger = structlog.wrap_logger(None, [capture], structlog.make_filtering_bound_logger(0))
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (auth, problems, web):
+            patch.setattr(module, "log", logger)
+        yield capture.entries

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 import time_machine
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,7 +20,7 @@ from joserfc.jwk import ECKey, OctKey
 from shared.actors import Actor, Level, Office, Post, Unit
 from shared.auth import AUDIENCE, ISSUER, LIFETIME, TokenSigner, TokenVerifier, rotate
 from shared.errors import NotSignedIn
-from tests.shared.kernel import REVIEWER, TEACHER
+from tests.shared.kernel import REVIEWER, TEACHER, log_lines
 
 NOW = datetime(2026, 3, 5, 9, 12, 0, 123456, tzinfo=UTC)
 
@@ -235,7 +234,7 @@ def test_without_the_public_keys_nobody_comes_in_and_the_log_says_why(folder: Pa
     verifier = TokenVerifier(folder / "jwks.json")
     token = signer.sign(TEACHER)
     os.rename(folder / "jwks.json", folder / "away")
-    with structlog.testing.capture_logs() as lines, pytest.raises(NotSignedIn):
+    with log_lines() as lines, pytest.raises(NotSignedIn):
         verifier.verify(token)
     assert [line["event"] for line in lines] == ["public_keys_unreadable"]
     os.rename(folder / "away", folder / "jwks.json")

@@ -6,7 +6,7 @@ import re
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stdnum.cn import ric
 
@@ -27,6 +27,7 @@ FULL_WIDTH = str.maketrans("0123456789X", "０１２３４５６７８９Ｘ")
 SPACES = st.sampled_from(["", " ", "\t", "\u00a0", "\u3000", "\u200b", "\ufeff", "\n"])
 
 
+@settings(deadline=None)
 @given(NUMBERS, st.lists(SPACES, min_size=19, max_size=19), st.booleans(), st.booleans())
 def test_spaces_small_letters_and_full_width_figures_are_no_errors(
     good: str, spaces: list[str], wide: bool, small: bool
@@ -82,6 +83,7 @@ def test_a_number_may_be_younger_than_its_holder(area: str, year: int) -> None:
     assert normalize_identity(good) == good
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text("0123456789Xx.eE+ １２", max_size=30), st.text(max_size=30), NUMBERS.map(lambda n: n + ".0")))
 def test_any_text_gives_a_number_or_a_sentence_that_repeats_none(typed: str) -> None:
     sentence = ""
@@ -95,6 +97,7 @@ def test_any_text_gives_a_number_or_a_sentence_that_repeats_none(typed: str) -> 
     assert found == normalize_identity(found)
 
 
+@settings(deadline=None)
 @given(NUMBERS)
 def test_the_mask_hides_the_day_of_birth(good: str) -> None:
     masked = mask_identity(good)
@@ -109,6 +112,7 @@ def test_the_hash_is_known_only_with_the_key() -> None:
     assert re.fullmatch(r"[0-9a-f]{64}", identity_hash(GOOD, b"one"))
 
 
+@settings(deadline=None)
 @given(st.dates(date(1930, 1, 1), date(2005, 12, 31)))
 def test_the_birth_date_is_in_the_number(day: date) -> None:
     assert birth_date(number(day)) == day

@@ -54,6 +54,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Lines:
     with monkeypatch.context() as patch:  # pytest has another stderr in each of its phases
         patch.setattr(sys, "stderr", stream)
         configure_logs("DEBUG")
+        structlog.configure(cache_logger_on_first_use=False)  # or this would outlive the test
     return lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
 
 

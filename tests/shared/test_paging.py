@@ -147,7 +147,7 @@ def cursor_of(plain: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
 
 
-STRANGE = [
+STRANGE: list[object] = [
     [],
     {},
     None,

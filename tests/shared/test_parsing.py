@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
@@ -98,6 +98,7 @@ class TestWhatIsSent:
         assert answer.status_code == 422
         assert "无法保存的字符" in answer.text
 
+    @settings(deadline=None)
     @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=4), lambda inner: st.lists(inner)))
     def test_python_and_json_agree_on_what_may_be_sent(self, value: Any) -> None:
         """Whatever JSON there is, it is never a fault of ours."""

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from marshmallow import Schema as MarshmallowSchema
 from marshmallow import ValidationError, fields, validate
@@ -37,7 +37,7 @@ def english(text: str) -> bool:
 
 
 def test_no_message_of_any_field_is_english() -> None:
-    seen = {}
+    seen: dict[str, str] = {}
     for cls in fields_of_marshmallow():
         if cls.__name__.startswith("_"):
             continue  # the base of the fields for times, never used itself
@@ -96,6 +96,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([*Everything().fields, "不认识"]), VALUES, max_size=6) | VALUES)
 def test_whatever_is_sent_is_taken_or_answered_in_chinese(body: Any) -> None:
     try:
@@ -130,6 +131,7 @@ def test_credits_that_are_no_credits(wrong: Any) -> None:
         Figure().load({"credits": wrong})
 
 
+@settings(deadline=None)
 @given(st.decimals(-100000, 100000, places=2))
 def test_credits_go_through_json_exactly(amount: Decimal) -> None:
     sent = json.loads(json.dumps(Figure().dump({"credits": amount})))

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.actors import Actor, Level, Office, Post
@@ -39,6 +39,7 @@ def test_credits_have_one_place_or_two(value: Decimal | int | None, shown: str) 
     assert filters.credits(value) == shown
 
 
+@settings(deadline=None)
 @given(st.decimals(-99999, 99999, places=2))
 def test_no_credit_is_rounded_away(value: Decimal) -> None:
     assert Decimal(filters.credits(value)) == value

@@ -9,16 +9,15 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-import structlog
 from flask.testing import FlaskClient
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from werkzeug.utils import redirect
 
 from shared.actors import Actor
 from shared.auth import COOKIE
 from shared.web import CSP, safe_next
-from tests.shared.kernel import REVIEWER, TEACHER, Site, make_site, open_database
+from tests.shared.kernel import REVIEWER, TEACHER, Site, log_lines, make_site, open_database
 from tests.shared.site import CHINESE, DEEDS, SECRET, SERVICE, deeds, hidden, open_site, problem
 
 
@@ -50,7 +49,7 @@ class TestWhoMayCall:
             if actor:
                 client.set_cookie(COOKIE, site.signer.sign(actor))
             headers = site.bearer(actor) if actor else {}
-            with structlog.testing.capture_logs() as lines:
+            with log_lines() as lines:
                 answer = client.get(path, headers=headers)
             assert answer.status_code == 403
             assert "came in" not in answer.text
@@ -212,7 +211,7 @@ class TestAnswers:
 
     @pytest.mark.parametrize("path", ["/plans/boom", "/plans/api/v1/boom", "/plans/activate/boom"])
     def test_a_fault_of_ours_tells_nothing_but_its_number(self, client: FlaskClient, path: str) -> None:
-        with structlog.testing.capture_logs() as lines:
+        with log_lines() as lines:
             answer = client.get(path)
         assert answer.status_code == 500
         for word in ("RuntimeError", "Traceback", "site.py", *SECRET.split()):
@@ -237,7 +236,7 @@ class TestAnswers:
 
     def test_a_one_time_link_is_in_no_log(self, client: FlaskClient) -> None:
         for token in ("SECRETSECRET", "boom"):
-            with structlog.testing.capture_logs() as lines:
+            with log_lines() as lines:
                 client.get(f"/plans/activate/{token}")
             assert lines
             assert {line["path"] for line in lines} == {"/plans/activate/<token>"}
@@ -260,6 +259,7 @@ class TestSafeNext:
     def test_anything_else(self, target: str | None) -> None:
         assert safe_next(target, "/home") == "/home"
 
+    @settings(deadline=None)
     @given(st.text(alphabet=[*"/\\.:@?#%a \n\t\r\0", "\u3000", "中", "\u2028"], max_size=9))
     def test_whatever_passes_stays_here_and_fits_into_a_header(self, target: str) -> None:
         found = safe_next(target, "/")

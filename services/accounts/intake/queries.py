@@ -20,7 +20,6 @@ from services.accounts.letters import (
     Facts,
     Hint,
     checks_for,
-    differences,
     hints,
     sentence,
     stamp_owners,
@@ -207,6 +206,20 @@ def dossier(session: Session, actor: Actor, letter: Letter) -> Dossier:
 def digits(phone: str) -> str:
     """A telephone number without what people write between the digits."""
     return "".join(character for character in phone if character.isdigit())
+
+
+def differences(asked: str, known: str) -> list[tuple[str, bool]]:
+    """`asked` in pieces, each with whether it stands so in `known`: for highlighting character by character."""
+    asked = "".join(asked.split())
+    matcher = difflib.SequenceMatcher(None, asked, "".join(known.split()), autojunk=False)
+    pieces, at = [], 0
+    for block in matcher.get_matching_blocks():
+        if block.a > at:
+            pieces.append((asked[at : block.a], False))
+        if block.size:
+            pieces.append((asked[block.a : block.a + block.size], True))
+        at = block.a + block.size
+    return pieces
 
 
 def _areas(actor: Actor) -> list[str]:
