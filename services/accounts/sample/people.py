@@ -24,8 +24,8 @@ NAMESPACE = uuid.UUID("6f0c2a58-3d1b-5e07-9a44-0c1f6d2b8e36")
 ACTING_OFFICES = (Office.PLAN_REVIEW, Office.PROJECT_ADMIN, Office.RESULT_AUDIT, Office.CREDIT_ADMIN)
 """What a training school takes over where it acts for its county. Accounts stay with the bureau."""
 
-# Counties as they were coded until 2000, and codes that are in use since 1983: an identity number keeps the
-# code of the year of birth, and shared.identity checks that.
+# Counties as they were coded until 2000, and codes that are in use since 1983: an identity number keeps the code of
+# the day on which it was given, so the sample looks as such numbers do.
 REGIONS_UNTIL_2000 = (
     "360121", "362226", "362227", "362228", "362232", "362321", "362323", "362326", "362329", "362421",
     "362422", "362425", "362427", "362430", "362522", "362524", "362525", "362528", "362531",
