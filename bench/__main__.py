@@ -8,6 +8,8 @@ from pathlib import Path
 
 NAMES = sorted(path.stem for path in Path(__file__).parent.glob("*.py") if not path.stem.startswith("_"))
 
-for name in sys.argv[1:] or NAMES:
+chosen = sys.argv[1:] or NAMES
+del sys.argv[1:]  # a measurement may have options of its own, for when it is run alone
+for name in chosen:
     print(f"── {name}", flush=True)
     import_module(f"bench.{name}").main()
