@@ -126,6 +126,8 @@ class ProjectFacts:
     plan_number: str | None
     plan_status: str | None
     """`approved` at the time of the audit, or None where no plan is needed."""
+    correction: int | None = None
+    """How many times the project had been corrected by then (N6); None and 0: never."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,3 +169,39 @@ class AuditRevoked(Event):
     revoked_by: str
     revoked_at: datetime
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProjectCorrected(Event):
+    """Category, conversion or rate of a published project was corrected (FAQ-Q1, R-27, N6).
+
+    The audits stay. Every credit that they gave is countered and given anew by the corrected facts; an audit that this
+    message overtakes counts by them as well.
+    """
+
+    name = "plans.project_corrected.v1"
+    aggregate = ("project", "project_id")
+    project_id: str
+    correction: int
+    """1, 2, …: only the highest counts."""
+    project: ProjectFacts
+    reason: str
+    corrected_by: str
+    corrected_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanEnded(Event):
+    """An approved submission is no longer in force: declared void (作废), or replaced by an approved amendment."""
+
+    name = "plans.plan_ended.v1"
+    aggregate = ("plan", "plan_id")
+    plan_id: str
+    number: str
+    unit_path: str
+    status: str
+    """`voided` or `superseded`."""
+    superseded_by: str | None
+    """The plan that replaces it."""
+    reason: str
+    ended_at: datetime
