@@ -8,21 +8,25 @@ from decimal import Decimal
 from services.credits import rules, words
 from services.credits.editions import Edition, school_year_title
 from services.credits.judgement import Part
-from services.credits.models import ApprovedPlan, Audit, LedgerLine, LineKind
+from services.credits.models import ApprovedPlan, Audit, LedgerLine, LineKind, ProjectCorrection
 from shared.events.plans import Bucket
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A ledger line with its audit, its plan and what the ceilings leave of it."""
+    """A ledger line with its audit, its plan, the correction that it follows, and what the ceilings leave of it."""
 
     line: LedgerLine
     audit: Audit | None
     plan: ApprovedPlan | None
+    correction: ProjectCorrection | None
+    """The correction of the project that the line follows (N6)."""
     counted: Decimal
     within_year: Decimal
     countered_by: int | None
     """The line that counters this one."""
+    corrected: bool
+    """Whether that line follows a correction of the project, not the taking back of the audit."""
     edition: Edition
 
     @property
@@ -49,12 +53,21 @@ class Entry:
         if self.line.kind == LineKind.REVERSAL:
             return f"冲正第 {self.line.reverses} 号记录"
         if self.countered_by is not None:
-            return f"原审核已撤回，已由第 {self.countered_by} 号记录冲正"
+            cause = "项目已更正" if self.corrected else "原审核已撤回"
+            return f"{cause}，已由第 {self.countered_by} 号记录冲正"
         if self.line.amount is None:
             return "政策待定，暂不计入"
         if self.line.amount == 0:
             return self.line.sentence
         return rules.cut_reason(self.edition, self.line.category, self.line.amount, self.within_year, self.counted)
+
+    @property
+    def plan_number(self) -> str | None:
+        """Number of the plan that the line rests on, as corrected; None: no plan is needed."""
+        if self.correction is not None:
+            number: str | None = self.correction.facts["plan_number"]
+            return number
+        return self.audit.plan_number if self.audit else None
 
     @property
     def school_year(self) -> str:

@@ -1,4 +1,5 @@
-"""The tables of credits: audits as they were told, the append-only ledger, approved plans, people still unknown.
+"""The tables of credits: audits and corrections as they were told, the append-only ledger, approved plans, people
+still unknown.
 
 The ledger is never updated and never deleted from: triggers in the migrations refuse it. A correction is a line
 that counters an earlier one and names it.
@@ -66,8 +67,25 @@ class Audit(Base):
     plan_hours_per_credit: Mapped[Decimal | None] = mapped_column(Hundredths)
     audited_at: Mapped[datetime] = mapped_column(UtcDateTime)
     chunks: Mapped[int] = mapped_column(Integer)
+    correction: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """How many times the project had been corrected when the audit happened (N6)."""
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class ProjectCorrection(Base):
+    """One correction of a published project with its facts from then on; of several, the highest counts (N6)."""
+
+    __tablename__ = "project_corrections"
+
+    project_id: Mapped[str] = mapped_column(IdType, primary_key=True)
+    correction: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    facts: Mapped[dict[str, Any]] = mapped_column(JsonType)
+    """`shared.events.plans.ProjectFacts` as JSON."""
+    reason: Mapped[str] = mapped_column(Text)
+    corrected_by: Mapped[str] = mapped_column(IdType)
+    corrected_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class LedgerLine(Base):
@@ -80,8 +98,9 @@ class LedgerLine(Base):
         CheckConstraint("(kind = 'reversal') = (reverses IS NOT NULL)", name="reversal_names_its_line"),
         CheckConstraint("CASE WHEN kind = 'reversal' THEN amount <= 0 ELSE amount >= 0 END", name="sign"),
         CheckConstraint("hours >= 0", name="hours"),
-        # A result gives credits once per audit, however often the message comes; a line is countered once.
-        UniqueConstraint("result_id", "attempt", "kind"),
+        # A result gives credits once per audit and correction, however often the message comes; a line is countered
+        # once.
+        UniqueConstraint("result_id", "attempt", "kind", "correction"),
         UniqueConstraint("reverses"),
         # Covers the standing: one range for a teacher, one range for a whole cycle.
         Index(
@@ -111,6 +130,10 @@ class LedgerLine(Base):
     audit_id: Mapped[str | None] = mapped_column(IdType, ForeignKey("audits.audit_id"))
     result_id: Mapped[str | None] = mapped_column(IdType)
     attempt: Mapped[int | None] = mapped_column(Integer)
+    correction: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """The correction of the project that this line follows (N6); 0: none, but the audit itself or its taking back."""
+    passed: Mapped[bool | None] = mapped_column(Boolean)
+    """None on lines from before it was kept: see `passed_as_told`."""
     hours: Mapped[Decimal | None] = mapped_column(Hundredths)
     amount: Mapped[Decimal | None] = mapped_column(Hundredths)
     """Credits before any ceiling; None: not known until the province decides (待定)."""
@@ -123,7 +146,7 @@ class LedgerLine(Base):
     entered_by: Mapped[str] = mapped_column(IdType)
     """Account that entered the result; its name is in the copy of the office holders."""
     audited_by: Mapped[str] = mapped_column(IdType)
-    """Account that audited it; on a counter-line, the one that took the audit back."""
+    """Account that audited it; on a counter-line, the one that took the audit back or corrected the project."""
     reverses: Mapped[int | None] = mapped_column(BigId, ForeignKey("ledger_lines.id"))
     effective_on: Mapped[date] = mapped_column(Date)
     """Last day of the training: the order in which lines fill a ceiling."""
@@ -132,9 +155,19 @@ class LedgerLine(Base):
 
     audit: Mapped[Audit | None] = relationship(lazy="raise")
 
+    @property
+    def passed_as_told(self) -> bool | None:
+        """Whether the assessment was passed; None where an old line does not tell, because nothing was converted."""
+        if self.passed is not None or self.edition is None or self.flag == "CONVERSION_NOT_CHOSEN":
+            return self.passed
+        return self.flag != "NOT_PASSED"
+
 
 class ApprovedPlan(Base):
-    """A school's plan as it was approved: what its self-organised trainings rest on (FAQ-Q14)."""
+    """A school's plan as it was approved: what its self-organised trainings rest on (FAQ-Q14).
+
+    One that has ended stays, and so does what was earned under it.
+    """
 
     __tablename__ = "approved_plans"
 
@@ -148,6 +181,12 @@ class ApprovedPlan(Base):
     items: Mapped[list[dict[str, Any]]] = mapped_column(JsonType)
     """`shared.events.plans.ApprovedItem` as JSON, in the order of the plan."""
     approved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    status: Mapped[str] = mapped_column(String(20), default="approved", server_default="approved")
+    """`approved`, or as it ended: `voided`, `superseded`."""
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_reason: Mapped[str | None] = mapped_column(Text)
+    superseded_by: Mapped[str | None] = mapped_column(IdType)
+    """The plan that replaces it."""
 
 
 class UnknownPerson(Base):

@@ -1,4 +1,4 @@
-"""What happens in credits: an audit is recorded, an audit is countered, a plan and people are noted.
+"""What happens in credits: an audit is recorded or countered, a project is corrected, plans and people are noted.
 
 Each works on a whole message by a few statements, and may come twice: what is recorded stays as it is.
 """
@@ -9,20 +9,28 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import String, delete, literal, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
 
-from services.credits import rules
-from services.credits.edition_files import shipped
-from services.credits.editions import parse_school_year
-from services.credits.models import ApprovedPlan, Audit, LedgerLine, LineKind, UnknownPerson
+from services.credits import ledger, rules, words
+from services.credits.editions import school_year_title
+from services.credits.models import ApprovedPlan, Audit, LedgerLine, LineKind, ProjectCorrection, UnknownPerson
 from shared import directory, outbox
-from shared.database import UtcDateTime, utc_now
+from shared.database import utc_now
 from shared.directory import PersonCopy
 from shared.events.accounts import PeopleChanged
 from shared.events.base import schema_of
-from shared.events.credits import CreditsRecorded, RecordedResult
-from shared.events.plans import ApprovedItem, AuditRevoked, PlanApproved, ProjectFacts, ResultsAudited
+from shared.events.plans import (
+    ApprovedItem,
+    AuditedResult,
+    AuditRevoked,
+    Bucket,
+    PlanApproved,
+    PlanEnded,
+    ProjectCorrected,
+    ProjectFacts,
+    ResultsAudited,
+)
 
 CHUNK = 500
 """People in one message at most."""
@@ -32,16 +40,28 @@ def record_audit(session: Session, event: ResultsAudited) -> None:
     """Converts one chunk of an audit by the edition in force on the last day of the training, and enters it.
 
     A result has one line per audit, whatever happens: 0 with its reason, or 待定, are lines too. Credits of people
-    whom the register does not know are entered as well, and shown as 待核对.
+    whom the register does not know are entered as well, and shown as 待核对. An audit that a correction of its
+    project has overtaken counts by the corrected facts (N6).
 
     Raises `ValueError` where the same result was recorded under another audit with this number of the attempt: the
     message is then kept and shown.
     """
     received_at = utc_now()
+    ledger.lock_project(session, event.project.project_id)
     _note_audit(session, event)
-    _insert_new(session, LedgerLine, _lines(event, received_at))
+    project, correction = _in_force(session, event.project)
+    common = {
+        "audit_id": event.audit_id,
+        "correction": correction,
+        "entered_by": event.entered_by,
+        "audited_by": event.audited_by,
+        "received_at": received_at,
+    }
+    new = ledger.not_entered(session, event.results)
+    ledger.insert_new(session, LedgerLine, ledger.converted(project, new, common))
     _note_unknown(session, [result.person_id for result in event.results], received_at)
-    _tell(session, event.audit_id, event.chunk, [result.result_id for result in event.results], received_at)
+    results = ledger.entered(session, event.audit_id, [result.result_id for result in event.results])
+    ledger.tell(session, event.audit_id, event.chunk, results, received_at)
 
 
 def counter_audit(session: Session, event: AuditRevoked) -> None:
@@ -53,17 +73,71 @@ def counter_audit(session: Session, event: AuditRevoked) -> None:
     audit = session.get(Audit, event.audit_id)
     if audit is None:
         raise LookupError(f"audit {event.audit_id} was revoked, but never received")
+    ledger.lock_project(session, audit.project_id)
     audit.revoked_at, audit.revoked_reason = event.revoked_at, event.reason
     session.flush()
-    _insert_counter_lines(session, event, received_at)
+    ledger.counter_all(session, event, received_at)
     results = session.scalars(
         select(LedgerLine.result_id)
         .where(LedgerLine.audit_id == event.audit_id, LedgerLine.kind == LineKind.REVERSAL)
-        .order_by(LedgerLine.id)
+        .group_by(LedgerLine.result_id)
+        .order_by(func.min(LedgerLine.id))
     ).all()
     for chunk, start in enumerate(range(0, len(results), CHUNK), start=1):
         ids = [result for result in results[start : start + CHUNK] if result is not None]
-        _tell(session, event.audit_id, chunk, ids, received_at, revoked=True)
+        zeros = ledger.entered(session, event.audit_id, ids, LineKind.REVERSAL)
+        ledger.tell(session, event.audit_id, chunk, zeros, received_at, revoked=True)
+
+
+def correct_project(session: Session, event: ProjectCorrected) -> None:
+    """Counters every line that the project's audits gave, and gives it anew by the corrected facts (N6, R-27, FAQ-Q1).
+
+    The audits stay; one that was taken back stays countered, and one that happened after the correction counts by its
+    own facts. A correction that is not newer than the last one known changes nothing. An old line of which it is not
+    known whether the assessment was passed is left as it is: its sentence asks to audit anew.
+    """
+    received_at = utc_now()
+    ledger.lock_project(session, event.project_id)
+    facts = _corrections(session, event.project_id)
+    if event.correction <= max(facts, default=0):
+        return
+    session.add(
+        ProjectCorrection(
+            project_id=event.project_id,
+            correction=event.correction,
+            facts=schema_of(ProjectFacts).dump(event.project),
+            reason=event.reason,
+            corrected_by=event.corrected_by,
+            corrected_at=event.corrected_at,
+            received_at=received_at,
+        )
+    )
+    session.flush()
+    audits = select(Audit).where(
+        Audit.project_id == event.project_id, Audit.revoked_at.is_(None), Audit.correction < event.correction
+    )
+    for audit in session.scalars(audits.order_by(Audit.audited_at, Audit.audit_id)).all():
+        chunk, last = 0, 0
+        while lines := ledger.standing_lines(
+            session, audit.audit_id, LedgerLine.correction < event.correction, after=last, limit=CHUNK
+        ):
+            chunk, last = chunk + 1, lines[-1].id
+            changes = {
+                number: rules.corrected(facts[number] if number else _as_audited(audit, line), event.project)
+                for number, line in {line.correction: line for line in lines}.items()
+            }
+            known = [line for line in lines if line.passed_as_told is not None]
+            anew = _anew(known, changes, event, received_at)
+            ledger.insert_new(session, LedgerLine, [_countered(line, changes, event, received_at) for line in known])
+            ledger.insert_new(session, LedgerLine, anew)
+            told = ("result_id", "person_id", "amount", "sentence")
+            results = [ledger.recorded(*[row[name] for name in told]) for row in anew]
+            results += [
+                ledger.recorded(*[getattr(line, name) for name in told])
+                for line in lines
+                if line.passed_as_told is None
+            ]
+            ledger.tell(session, audit.audit_id, chunk, results, received_at)
 
 
 def note_plan(session: Session, event: PlanApproved) -> None:
@@ -78,6 +152,20 @@ def note_plan(session: Session, event: PlanApproved) -> None:
     )
 
 
+def end_plan(session: Session, event: PlanEnded) -> None:
+    """Marks the copy of a plan that is no longer in force; what was earned under it stays. It ends once.
+
+    Raises `LookupError` for a plan whose approval was never received: the message is then kept and shown.
+    """
+    plan = session.get(ApprovedPlan, event.plan_id)
+    if plan is None:
+        raise LookupError(f"plan {event.plan_id} has ended, but its approval was never received")
+    if plan.ended_at is None:
+        plan.status, plan.superseded_by = event.status, event.superseded_by
+        plan.ended_at, plan.ended_reason = event.ended_at, event.reason
+        session.flush()
+
+
 def note_people(session: Session, event: PeopleChanged) -> None:
     """Takes people over; lines that waited for one of them are no longer 待核对."""
     directory.apply_people(session, event)
@@ -85,60 +173,86 @@ def note_people(session: Session, event: PeopleChanged) -> None:
     session.execute(delete(UnknownPerson).where(UnknownPerson.person_id.in_(ids)))
 
 
-def _lines(event: ResultsAudited, received_at: datetime) -> list[dict[str, Any]]:
-    project = event.project
-    editions = shipped()
-    edition = editions.on(project.held_to)
-    overlay = editions.overlay(edition, project.organizer_path) if edition else None
-    school_year = parse_school_year(project.school_year)
-    cycle = edition.cycle_of(school_year) if edition else None
-    common: dict[str, Any] = {
-        "kind": LineKind.EARNED.value,
-        "cycle": cycle.number if cycle else None,
-        "school_year": school_year,
-        "bucket": project.bucket.value,
-        "category": project.category,
-        "level": project.level,
-        "audit_id": event.audit_id,
-        "edition": edition.id if edition else None,
-        "entered_by": event.entered_by,
-        "audited_by": event.audited_by,
-        "effective_on": project.held_to,
+def _corrections(session: Session, project_id: str) -> dict[int, ProjectFacts]:
+    """Number of the correction -> the project's facts from then on."""
+    query = select(ProjectCorrection.correction, ProjectCorrection.facts)
+    rows = session.execute(query.where(ProjectCorrection.project_id == project_id))
+    return {number: schema_of(ProjectFacts).load(facts) for number, facts in rows}
+
+
+def _in_force(session: Session, told: ProjectFacts) -> tuple[ProjectFacts, int]:
+    """The facts by which an audit counts, and the correction that they are of: 0 for those that came with it."""
+    facts = _corrections(session, told.project_id)
+    newest = max(facts, default=0)
+    return (facts[newest], newest) if newest > (told.correction or 0) else (told, 0)
+
+
+def _as_audited(audit: Audit, line: LedgerLine) -> ProjectFacts:
+    """The project as it was when the audit happened; `line` is one that it gave."""
+    return ProjectFacts(
+        project_id=audit.project_id,
+        number=audit.project_number,
+        title=audit.project_title,
+        organizer_path=audit.organizer_path,
+        organizer_name=audit.organizer_name,
+        level=line.level,
+        category=line.category,
+        bucket=Bucket(line.bucket),
+        mode=audit.mode,
+        convert=audit.convert,
+        hours_per_credit=audit.plan_hours_per_credit,
+        school_year=school_year_title(line.school_year),
+        held_from=audit.held_from,
+        held_to=audit.held_to,
+        plan_id=audit.plan_id,
+        plan_number=audit.plan_number,
+        plan_status=audit.plan_status,
+    )
+
+
+def _countered(
+    line: LedgerLine, changes: dict[int, str], event: ProjectCorrected, received_at: datetime
+) -> dict[str, Any]:
+    return {name: getattr(line, name) for name in ledger.COPIED} | {
+        "kind": LineKind.REVERSAL.value,
+        "correction": event.correction,
+        "amount": None if line.amount is None else -line.amount,
+        "sentence": f"更正：{changes[line.correction]}（{event.reason}），冲回{_named(line)}，另行重新折算",
+        "audited_by": event.corrected_by,
+        "reverses": line.id,
         "received_at": received_at,
         "recorded_at": utc_now(),
     }
-    rows: list[dict[str, Any]] = []
-    for result in event.results:
-        made = rules.conversion(_facts(project, result.hours, result.passed), edition, overlay)
-        rows.append(
-            common
-            | {
-                "person_id": result.person_id,
-                "result_id": result.result_id,
-                "attempt": result.attempt,
-                "hours": result.hours,
-                "amount": made.amount,
-                "rule": made.rule,
-                "overlay": made.overlay,
-                "flag": made.flag,
-                "sentence": made.sentence,
-            }
+
+
+def _anew(
+    lines: list[LedgerLine], changes: dict[int, str], event: ProjectCorrected, received_at: datetime
+) -> list[dict[str, Any]]:
+    results = [
+        AuditedResult(
+            result_id=str(line.result_id),
+            person_id=line.person_id,
+            hours=line.hours or rules.ZERO,
+            passed=bool(line.passed_as_told),
+            attempt=line.attempt or 1,
         )
-    return rows
+        for line in lines
+    ]
+    rows = ledger.converted(event.project, results, {"correction": event.correction, "received_at": received_at})
+    return [
+        row
+        | {
+            "audit_id": line.audit_id,
+            "entered_by": line.entered_by,
+            "audited_by": line.audited_by,
+            "sentence": f"更正：{changes[line.correction]}，冲回{_named(line)}，重新折算：{row['sentence']}",
+        }
+        for line, row in zip(lines, rows, strict=True)
+    ]
 
 
-def _facts(project: ProjectFacts, hours: Any, passed: bool) -> rules.ResultFacts:
-    return rules.ResultFacts(
-        hours=hours,
-        passed=passed,
-        level=project.level,
-        category=project.category,
-        bucket=project.bucket,
-        mode=project.mode,
-        convert=project.convert,
-        plan_status=project.plan_status,
-        plan_hours_per_credit=project.hours_per_credit,
-    )
+def _named(line: LedgerLine) -> str:
+    return f"第 {line.id} 号记录" + ("（待定）" if line.amount is None else f"的 {words.credits(line.amount)} 学分")
 
 
 def _note_audit(session: Session, event: ResultsAudited) -> None:
@@ -160,86 +274,13 @@ def _note_audit(session: Session, event: ResultsAudited) -> None:
         "plan_hours_per_credit": project.hours_per_credit,
         "audited_at": event.audited_at,
         "chunks": event.chunks,
+        "correction": project.correction or 0,
     }
-    _insert_new(session, Audit, [row])
+    ledger.insert_new(session, Audit, [row])
 
 
 def _note_unknown(session: Session, person_ids: list[str], seen_at: datetime) -> None:
     known = set(session.scalars(select(PersonCopy.person_id).where(PersonCopy.person_id.in_(person_ids))))
     missing = sorted(set(person_ids) - known)
-    if missing:
-        rows = [{"person_id": person_id, "first_seen_at": seen_at} for person_id in missing]
-        _insert_new(session, UnknownPerson, rows)
-
-
-def _insert_new(session: Session, model: Any, rows: list[dict[str, Any]]) -> None:
-    """Inserts rows, leaving alone what is there: a message may come twice."""
-    session.execute(outbox.insert(session, model.__table__).on_conflict_do_nothing(), rows)
-
-
-def _insert_counter_lines(session: Session, event: AuditRevoked, received_at: datetime) -> None:
-    """One counter-line for each line of the audit that has none, in one statement."""
-    line, counter = aliased(LedgerLine), aliased(LedgerLine)
-    copied = (
-        "person_id", "cycle", "school_year", "bucket", "category", "level", "audit_id", "result_id", "attempt",
-        "hours", "rule", "edition", "overlay", "entered_by", "effective_on",
-    )  # fmt: skip
-    fresh = {
-        "kind": literal(LineKind.REVERSAL.value, String()),
-        "amount": -line.amount,
-        "sentence": literal(f"审核已撤回（{event.reason}），冲正原记录，不再计入", String()),
-        "audited_by": literal(event.revoked_by, String()),
-        "reverses": line.id,
-        "received_at": literal(received_at, UtcDateTime()),
-        "recorded_at": literal(utc_now(), UtcDateTime()),
-    }
-    query = select(*[getattr(line, name) for name in copied], *fresh.values()).where(
-        line.audit_id == event.audit_id,
-        line.kind == LineKind.EARNED,
-        ~select(counter.id).where(counter.reverses == line.id).exists(),
-    )
-    session.execute(
-        outbox.insert(session, cast(Any, LedgerLine.__table__))
-        .from_select([*copied, *fresh], query.order_by(line.id))
-        .on_conflict_do_nothing()
-    )
-
-
-def _tell(
-    session: Session,
-    audit_id: str,
-    chunk: int,
-    result_ids: list[str],
-    received_at: datetime,
-    *,
-    revoked: bool = False,
-) -> None:
-    """Publishes what the ledger now holds of these results of an audit."""
-    kind = LineKind.REVERSAL if revoked else LineKind.EARNED
-    lines = session.scalars(
-        select(LedgerLine)
-        .where(LedgerLine.audit_id == audit_id, LedgerLine.kind == kind, LedgerLine.result_id.in_(result_ids))
-        .order_by(LedgerLine.id)
-    ).all()
-    foreign = set(result_ids) - {line.result_id for line in lines}
-    if foreign:
-        raise ValueError(f"results recorded under another audit than {audit_id}: {', '.join(sorted(foreign))}")
-    outbox.publish(
-        session,
-        CreditsRecorded(
-            audit_id=audit_id,
-            chunk=chunk,
-            revoked=revoked,
-            received_at=received_at,
-            recorded_at=utc_now(),
-            results=[
-                RecordedResult(
-                    result_id=str(line.result_id),
-                    person_id=line.person_id,
-                    credits=rules.ZERO if revoked or line.amount is None else line.amount,
-                    explanation=line.sentence,
-                )
-                for line in lines
-            ],
-        ),
-    )
+    rows = [{"person_id": person_id, "first_seen_at": seen_at} for person_id in missing]
+    ledger.insert_new(session, UnknownPerson, rows)

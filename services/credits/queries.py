@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from services.credits import rules, standing
@@ -15,7 +15,7 @@ from services.credits.edition_files import shipped
 from services.credits.editions import Cycle, Edition
 from services.credits.entries import Entry
 from services.credits.judgement import BucketSum, Judgement, Person, judge
-from services.credits.models import ApprovedPlan, Audit, LedgerLine, UnknownPerson
+from services.credits.models import ApprovedPlan, Audit, LedgerLine, ProjectCorrection, UnknownPerson
 from shared.actors import Actor, Office, Unit, ancestors
 from shared.database import under, utc_now
 from shared.directory import OfficeCopy, PersonCopy, UnitCopy
@@ -145,9 +145,13 @@ def entries(
     """
     counted = standing.counted_lines(edition, cycle.number, LedgerLine.person_id == person_id)
     counter = aliased(LedgerLine)
+    correction = and_(
+        ProjectCorrection.project_id == Audit.project_id, ProjectCorrection.correction == LedgerLine.correction
+    )
     query = (
-        select(LedgerLine, Audit, ApprovedPlan, counted.c.within_year, counted.c.counted, counter.id)
+        select(LedgerLine, Audit, ApprovedPlan, ProjectCorrection, counted.c.within_year, counted.c.counted, counter)
         .outerjoin(Audit, Audit.audit_id == LedgerLine.audit_id)
+        .outerjoin(ProjectCorrection, correction)
         .outerjoin(ApprovedPlan, ApprovedPlan.plan_id == Audit.plan_id)
         .outerjoin(counted, counted.c.id == LedgerLine.id)
         .outerjoin(counter, counter.reverses == LedgerLine.id)
@@ -159,12 +163,14 @@ def entries(
             line=line,
             audit=audit,
             plan=plan,
+            correction=corrected,
             counted=counts or rules.ZERO,
             within_year=within_year or rules.ZERO,
-            countered_by=countered_by,
+            countered_by=countered.id if countered else None,
+            corrected=bool(countered and countered.correction),
             edition=edition,
         )
-        for line, audit, plan, within_year, counts, countered_by in session.execute(query)
+        for line, audit, plan, corrected, within_year, counts, countered in session.execute(query)
     ]
 
 

@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from services.credits import words
 from services.credits.editions import Edition, Overlay, PlanNeeded
 from shared.errors import PolicyPending
-from shared.events.plans import Bucket
+from shared.events.plans import Bucket, ProjectFacts
 
 ZERO = Decimal("0.0")
 
@@ -49,7 +49,7 @@ class Conversion:
 def conversion(facts: ResultFacts, edition: Edition | None, overlay: Overlay | None = None) -> Conversion:
     """Hours to credits: proportional, one decimal, halves up (I-04); 0 or 待定 always with a sentence.
 
-    A project published without 折算 yields 0 until that is repaired and the results are audited anew (R-27, FAQ-Q1).
+    A project published without 折算 yields 0 until the project is corrected (R-27, FAQ-Q1, N6).
     """
     if edition is None:
         return Conversion(None, "R-01", "培训日期不在任何已施行的学分规则之内，暂不折算，待核对")
@@ -69,7 +69,7 @@ def refusal(facts: ResultFacts, edition: Edition) -> Conversion | None:
     if not facts.convert:
         return Conversion(
             ZERO, "R-27",
-            "发布时未选择折算，未产生学分；须在项目属性中选择折算后，取消审核并重新审核（R-27）",
+            "项目未选择折算，未产生学分；发布单位在项目页面更正后自动补记，无需取消审核（R-27）",
             "CONVERSION_NOT_CHOSEN",
         )  # fmt: skip
     if not facts.passed:
@@ -151,3 +151,23 @@ def cut_reason(edition: Edition, category: str, amount: Decimal, within_year: De
                 f"已达{span}{pot.title}上限 {words.credits(cap.value)}，未计入 {words.credits(cut)}（{cap.rule}）"
             )
     return "；".join(parts)
+
+
+def corrected(before: ProjectFacts, after: ProjectFacts) -> str:
+    """What a correction changed (N6), for example 折算由“未选择”改为“已选择”、培训方式由“网络”改为“面授”."""
+    now = _as_told(after)
+    parts = [f"{name}由“{told}”改为“{now[name]}”" for name, told in _as_told(before).items() if told != now[name]]
+    return "、".join(parts) or "项目属性"
+
+
+def _as_told(facts: ProjectFacts) -> dict[str, str]:
+    rate = facts.hours_per_credit
+    return {
+        "项目类别": words.category(facts.category),
+        "折算": "已选择" if facts.convert else "未选择",
+        "培训方式": words.MODES.get(facts.mode, "其他方式"),
+        "折算标准": "现行规则" if rate is None else f"{words.plain(rate)} 学时/学分",
+        "依据的方案": facts.plan_number or "不需要方案",
+        "学年": facts.school_year,
+        "培训结束日期": facts.held_to.isoformat(),
+    }

@@ -121,6 +121,7 @@ class LineOut(Schema):
     rule = fields.String()
     flag = fields.String(allow_none=True)
     reverses = fields.Integer(allow_none=True)
+    correction = fields.Integer(metadata={"description": "由项目的第几次更正产生；0 表示由审核产生"})
     source = fields.Nested(SourceOut)
     effective_on = fields.Date()
     audited_at = fields.AwareDateTime(allow_none=True)
@@ -180,7 +181,7 @@ def line_body(entry: Entry) -> dict[str, Any]:
     line, audit = entry.line, entry.audit
     return {
         **_columns(line, "id", "kind", "bucket", "category", "hours", "amount", "edition", "overlay", "rule", "flag"),
-        **_columns(line, "reverses", "effective_on", "received_at", "recorded_at"),
+        **_columns(line, "reverses", "correction", "effective_on", "received_at", "recorded_at"),
         "state": entry.state,
         "school_year": entry.school_year,
         "project_title": audit.project_title if audit else "",

@@ -34,7 +34,7 @@ def fresh_database(kind: str, folder: Path) -> Iterator[Database]:
         url = f"sqlite:///{folder / 'credits.db'}"
     made = Database(url)
     try:
-        _tables("credits", made.engine)
+        migrations.upgrade("credits", made.engine)
         yield made
     finally:
         made.dispose()
@@ -89,13 +89,3 @@ def client(run: Runtime, now: datetime) -> FlaskClient:
     app = build_app(run)
     app.config["TESTING"] = True
     return app.test_client()
-
-
-def _tables(name: str, engine: Any) -> None:  # TEMPORARY (lead removes): tables from the metadata while migrations lag
-    import os
-
-    if not os.environ.get("XUEFEN_TEST_METADATA"):
-        migrations.upgrade(name, engine)
-        return
-    for metadata in service.metadata:
-        metadata.create_all(engine)

@@ -13,7 +13,7 @@ from shared.auth import COOKIE, TokenSigner
 from shared.database import Database, new_id
 from shared.directory import OfficeCopy, PersonCopy, UnitCopy
 from shared.events.base import Event
-from shared.events.plans import AuditedResult, AuditRevoked, Bucket, ProjectFacts, ResultsAudited
+from shared.events.plans import AuditedResult, AuditRevoked, Bucket, ProjectCorrected, ProjectFacts, ResultsAudited
 from shared.service import Runtime
 
 COUNTY = "360000/360100/360102/"
@@ -106,6 +106,20 @@ def revoked(audit_id: str = "audit-1", *, reason: str = "学时登记有误") ->
         revoked_by="account-audits",
         revoked_at=datetime(2026, 11, 21, 1, 0, tzinfo=UTC),
         reason=reason,
+    )
+
+
+def corrected(
+    correction: int = 1, project: ProjectFacts = PROJECT, *, reason: str = "发布时漏选折算"
+) -> ProjectCorrected:
+    """A project corrected for the time number `correction`."""
+    return ProjectCorrected(
+        project_id=project.project_id,
+        correction=correction,
+        project=replace(project, correction=correction),
+        reason=reason,
+        corrected_by="account-enters",
+        corrected_at=datetime(2026, 11, 22, 2, 30, tzinfo=UTC),
     )
 
 

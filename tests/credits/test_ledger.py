@@ -159,7 +159,7 @@ def test_zeros_and_the_undetermined_are_lines_too(database: Database) -> None:
         (Decimal(0), "NOT_PASSED"),
         (None, "PENDING_RATE"),
     ]
-    assert "发布时未选择折算" in lines(database)[0].sentence
+    assert "项目未选择折算" in lines(database)[0].sentence
     assert [event["results"][0]["credits"] for event in told(database)] == ["0.0", "0.0", "0.0"]
     # A counter-line of what is not known is not known either, and the two cancel.
     deliver(database, revoked("a3"), 2)

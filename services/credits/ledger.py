@@ -1,0 +1,200 @@
+"""Writing the ledger: lines by conversion, counter-lines, and telling what stands. Called by the operations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, cast
+
+from sqlalchemy import ColumnElement, Integer, String, literal, select, text
+from sqlalchemy.orm import Session, aliased
+
+from services.credits import rules
+from services.credits.edition_files import shipped
+from services.credits.editions import parse_school_year
+from services.credits.models import LedgerLine, LineKind
+from shared import outbox
+from shared.database import UtcDateTime, utc_now
+from shared.events.credits import CreditsRecorded, RecordedResult
+from shared.events.plans import AuditedResult, AuditRevoked, ProjectFacts
+
+COPIED = (
+    "person_id", "cycle", "school_year", "bucket", "category", "level", "audit_id", "result_id", "attempt", "passed",
+    "hours", "rule", "edition", "overlay", "entered_by", "effective_on",
+)  # fmt: skip
+"""What a counter-line takes over from the line that it counters."""
+
+
+def lock_project(session: Session, project_id: str) -> None:
+    """Until the transaction ends, nobody else writes lines of this project.
+
+    An audit that did not see a correction, and a correction that did not see the audit's lines, would leave them as
+    they were. On SQLite one transaction writes at a time anyway.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:project, 0))"), {"project": project_id})
+
+
+def converted(project: ProjectFacts, results: Iterable[AuditedResult], common: dict[str, Any]) -> list[dict[str, Any]]:
+    """One line per result by the edition in force on the last day of the training; `common` is the same in all.
+
+    Raises `ValueError` for a school year that is none.
+    """
+    editions = shipped()
+    edition = editions.on(project.held_to)
+    overlay = editions.overlay(edition, project.organizer_path) if edition else None
+    school_year = parse_school_year(project.school_year)
+    cycle = edition.cycle_of(school_year) if edition else None
+    of_project: dict[str, Any] = {
+        "kind": LineKind.EARNED.value,
+        "cycle": cycle.number if cycle else None,
+        "school_year": school_year,
+        "bucket": project.bucket.value,
+        "category": project.category,
+        "level": project.level,
+        "edition": edition.id if edition else None,
+        "effective_on": project.held_to,
+        "recorded_at": utc_now(),
+    }
+    rows: list[dict[str, Any]] = []
+    for result in results:
+        made = rules.conversion(_facts(project, result), edition, overlay)
+        of_result = {
+            "person_id": result.person_id,
+            "result_id": result.result_id,
+            "attempt": result.attempt,
+            "passed": result.passed,
+            "hours": result.hours,
+            "amount": made.amount,
+            "rule": made.rule,
+            "overlay": made.overlay,
+            "flag": made.flag,
+            "sentence": made.sentence,
+        }
+        rows.append(of_project | common | of_result)
+    return rows
+
+
+def _facts(project: ProjectFacts, result: AuditedResult) -> rules.ResultFacts:
+    return rules.ResultFacts(
+        hours=result.hours,
+        passed=result.passed,
+        level=project.level,
+        category=project.category,
+        bucket=project.bucket,
+        mode=project.mode,
+        convert=project.convert,
+        plan_status=project.plan_status,
+        plan_hours_per_credit=project.hours_per_credit,
+    )
+
+
+def not_entered(session: Session, results: Sequence[AuditedResult]) -> list[AuditedResult]:
+    """Those that have no line yet for this attempt, under whatever correction: a message may come twice."""
+    there = select(LedgerLine.result_id, LedgerLine.attempt).where(
+        LedgerLine.kind == LineKind.EARNED, LedgerLine.result_id.in_([result.result_id for result in results])
+    )
+    known = {(result_id, attempt) for result_id, attempt in session.execute(there)}
+    return [result for result in results if (result.result_id, result.attempt) not in known]
+
+
+def insert_new(session: Session, model: Any, rows: list[dict[str, Any]]) -> None:
+    """Inserts rows, leaving alone what is there: a message may come twice."""
+    if rows:
+        session.execute(outbox.insert(session, model.__table__).on_conflict_do_nothing(), rows)
+
+
+def standing_lines(
+    session: Session, audit_id: str, *where: ColumnElement[bool], after: int, limit: int
+) -> Sequence[LedgerLine]:
+    """The lines of an audit that are not countered, in order of their number, from behind number `after`."""
+    counter = aliased(LedgerLine)
+    return session.scalars(
+        select(LedgerLine)
+        .where(
+            LedgerLine.audit_id == audit_id,
+            LedgerLine.kind == LineKind.EARNED,
+            LedgerLine.id > after,
+            ~select(counter.id).where(counter.reverses == LedgerLine.id).exists(),
+            *where,
+        )
+        .order_by(LedgerLine.id)
+        .limit(limit)
+    ).all()
+
+
+def counter_all(session: Session, event: AuditRevoked, received_at: datetime) -> None:
+    """One counter-line for each line of the audit that has none, in one statement."""
+    line, counter = aliased(LedgerLine), aliased(LedgerLine)
+    fresh = {
+        "kind": literal(LineKind.REVERSAL.value, String()),
+        "correction": literal(0, Integer()),
+        "amount": -line.amount,
+        "sentence": literal(f"审核已撤回（{event.reason}），冲正原记录，不再计入", String()),
+        "audited_by": literal(event.revoked_by, String()),
+        "reverses": line.id,
+        "received_at": literal(received_at, UtcDateTime()),
+        "recorded_at": literal(utc_now(), UtcDateTime()),
+    }
+    query = select(*[getattr(line, name) for name in COPIED], *fresh.values()).where(
+        line.audit_id == event.audit_id,
+        line.kind == LineKind.EARNED,
+        ~select(counter.id).where(counter.reverses == line.id).exists(),
+    )
+    session.execute(
+        outbox.insert(session, cast(Any, LedgerLine.__table__))
+        .from_select([*COPIED, *fresh], query.order_by(line.id))
+        .on_conflict_do_nothing()
+    )
+
+
+def entered(
+    session: Session, audit_id: str, result_ids: Sequence[str], kind: LineKind = LineKind.EARNED
+) -> list[RecordedResult]:
+    """What the ledger now holds of these results of an audit: 0 after its taking back.
+
+    Raises `ValueError` where one of them has no line under this audit.
+    """
+    # By the results alone, which have an index: those of other audits are few, and an audit may have thousands.
+    lines = session.scalars(
+        select(LedgerLine).where(LedgerLine.result_id.in_(result_ids), LedgerLine.kind == kind).order_by(LedgerLine.id)
+    )
+    # Of several after a correction, the last one stands.
+    last = {str(line.result_id): line for line in lines if line.audit_id == audit_id}
+    foreign = set(result_ids) - last.keys()
+    if foreign:
+        raise ValueError(f"results recorded under another audit than {audit_id}: {', '.join(sorted(foreign))}")
+    return [
+        recorded(result_id, line.person_id, rules.ZERO if kind is LineKind.REVERSAL else line.amount, line.sentence)
+        for result_id, line in last.items()
+    ]
+
+
+def recorded(result_id: str | None, person_id: str, amount: Decimal | None, sentence: str) -> RecordedResult:
+    """One result as others are told of it: 待定 is 0 to them, and the sentence says so."""
+    credits = rules.ZERO if amount is None else amount
+    return RecordedResult(result_id=str(result_id), person_id=person_id, credits=credits, explanation=sentence)
+
+
+def tell(
+    session: Session,
+    audit_id: str,
+    chunk: int,
+    results: list[RecordedResult],
+    received_at: datetime,
+    *,
+    revoked: bool = False,
+) -> None:
+    """Publishes what the ledger now holds of these results of an audit."""
+    outbox.publish(
+        session,
+        CreditsRecorded(
+            audit_id=audit_id,
+            chunk=chunk,
+            revoked=revoked,
+            received_at=received_at,
+            recorded_at=utc_now(),
+            results=results,
+        ),
+    )
