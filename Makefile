@@ -66,6 +66,10 @@ LOCK := --universal --generate-hashes --no-emit-index-url --no-header --no-annot
 bench: .venv/dev ## measures, as ratios against ceilings (needs PostgreSQL and RabbitMQ)
 	@for bench in bench/*.py; do $(BIN)/python "$$bench" $(ARGS) || exit 1; done
 
+bench-plans: .venv/dev ## the numbers of approval and rosters: queue, three stages, fifty at once (ARGS="plans --peers")
+	@for bench in $(or $(firstword $(ARGS)),plans plans_queue rosters); do \
+		$(BIN)/python "bench/$$bench.py" $(wordlist 2,9,$(ARGS)) || exit 1; done
+
 clean: ## removes what was installed and cached; keeps data/ and run/
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -91,4 +95,4 @@ clean: ## removes what was installed and cached; keeps data/ and run/
 		"on Debian and Ubuntu install its venv package first: apt-get install python3-venv"; exit 1; }
 
 .PHONY: help run run-servers drop-servers demo test check lint types migration event-sample event-docs screenshots \
-	secrets lock bench clean
+	secrets lock bench bench-plans clean

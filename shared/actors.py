@@ -75,6 +75,9 @@ class Post:
     office: Office
     unit: Unit
     body: str
+    for_account: str = ""
+    """Whose post it is, where a deputy acts for somebody absent (代办)."""
+    for_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,20 +119,17 @@ def run_later(session: Session, job: str, arguments: dict[str, Any], *, not_befo
     job_id = new_id()
     account_id = structlog.contextvars.get_contextvars().get("account_id")
     session.add(JobRow(id=job_id, name=job, arguments=arguments, account_id=account_id, created_at=utc_now()))
-    outbox.add(
-        session,
-        OutboxRow(
-            event_id=job_id,
-            kind="job",
-            name=job,
-            routing_key=job,
-            aggregate_type="job",
-            aggregate_id=job_id,
-            aggregate_version=1,
-            payload=arguments,
-        ),
-        not_before=not_before,
-    )
+    message = {
+        "event_id": job_id,
+        "kind": "job",
+        "name": job,
+        "routing_key": job,
+        "aggregate_type": "job",
+        "aggregate_id": job_id,
+        "aggregate_version": 1,
+        "payload": arguments,
+    }
+    outbox.add(session, [message], not_before=not_before)
     return job_id
 
 

@@ -6,6 +6,7 @@ queue and never rewritten in the log, and the log can be sent again.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
+from sqlalchemy import insert as sqlalchemy_insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -90,29 +92,52 @@ class OutboxAggregate(PlatformBase):
     version: Mapped[int] = mapped_column(BigInteger)
 
 
+_ROWS: Any = OutboxRow.__table__
+_TODO: Any = OutboxTodo.__table__
+_LOG = sqlalchemy_insert(_ROWS).returning(OutboxRow.id, sort_by_parameter_order=True)
+_QUEUE = sqlalchemy_insert(_TODO).returning(OutboxTodo.outbox_id)
+
+
+def _numbering(dialect: Any) -> Any:
+    statement = dialect.insert(OutboxAggregate.__table__)
+    return statement.on_conflict_do_update(
+        index_elements=["aggregate_type", "aggregate_id"],
+        set_={"version": OutboxAggregate.version + statement.excluded.version},
+    ).returning(OutboxAggregate.version)
+
+
+_NUMBER = {"postgresql": _numbering(postgresql), "sqlite": _numbering(sqlite)}
+"""Made once, like the two above: making a statement anew costs more than sending it."""
+
+
 def publish(session: Session, event: Event) -> str:
     """Puts an event into the outbox; returns its id. It goes out if, and only if, the transaction commits."""
-    event_id = new_id()
-    if event.aggregate is None:
-        aggregate_type, aggregate_id, version = "message", event_id, 1
-    else:
-        aggregate_type, field = event.aggregate
-        aggregate_id = str(getattr(event, field))
-        version = _next_version(session, aggregate_type, aggregate_id)
-    add(
-        session,
-        OutboxRow(
-            event_id=event_id,
-            kind="event",
-            name=event.name,
-            routing_key=event.routing_key,
-            aggregate_type=aggregate_type,
-            aggregate_id=aggregate_id,
-            aggregate_version=version,
-            payload=event.dump(),
-        ),
-    )
-    return event_id
+    return publish_all(session, [event])[0]
+
+
+def publish_all(session: Session, events: Sequence[Event]) -> list[str]:
+    """The same for several, in their order: those of one aggregate are numbered by one statement."""
+    ids = [new_id() for _ in events]
+    aggregates = [_aggregate(event, event_id) for event, event_id in zip(events, ids, strict=True)]
+    following = {
+        key: iter(range(_raise_version(session, *key, count) - count + 1, 2**63))
+        for key, count in Counter(aggregates).items()
+    }
+    rows = [
+        {
+            "event_id": event_id,
+            "kind": "event",
+            "name": event.name,
+            "routing_key": event.routing_key,
+            "aggregate_type": aggregate_type,
+            "aggregate_id": aggregate_id,
+            "aggregate_version": next(following[aggregate_type, aggregate_id]),
+            "payload": event.dump(),
+        }
+        for event, event_id, (aggregate_type, aggregate_id) in zip(events, ids, aggregates, strict=True)
+    ]
+    add(session, rows)
+    return ids
 
 
 def requeue(session: Session, event_id: str, *, not_before: datetime | None = None) -> bool:
@@ -187,24 +212,36 @@ def insert(session: Session, model: type[PlatformBase]) -> Any:
     return postgresql.insert(model)
 
 
-def add(session: Session, row: OutboxRow, *, not_before: datetime | None = None) -> None:
-    """Writes a message into the log and the queue, with the context in which it came to be."""
+def add(session: Session, rows: Sequence[dict[str, Any]], *, not_before: datetime | None = None) -> None:
+    """Writes messages (columns of `OutboxRow`) into log and queue, in order, with the context in which they came to be.
+
+    A statement for each table and no objects: every decision of everybody passes here.
+    """
+    if not rows:
+        return
     now = utc_now()
     context = structlog.contextvars.get_contextvars()
-    row.created_at = now
-    row.headers = {key: context[key] for key in ("request_id", "causation_id", "account_id") if context.get(key)}
-    session.add(row)
-    session.flush()
-    session.add(OutboxTodo(outbox_id=row.id, not_before=not_before or now, attempts=0))
+    headers = {key: context[key] for key in ("request_id", "causation_id", "account_id") if context.get(key)}
+    session.flush()  # what the message tells of comes first
+    sent = [{**row, "headers": headers, "created_at": now} for row in rows]
+    connection = session.connection()
+    ids = connection.scalars(_LOG, sent)
+    queued = [{"outbox_id": row_id, "not_before": not_before or now, "attempts": 0} for row_id in ids]
+    connection.execute(_QUEUE, queued)  # with RETURNING they are one statement, without it a round trip for each
     session.info["outbox"] = True
 
 
-def _next_version(session: Session, aggregate_type: str, aggregate_id: str) -> int:
-    statement = insert(session, OutboxAggregate).values(
-        aggregate_type=aggregate_type, aggregate_id=aggregate_id, version=1
-    )
-    statement = statement.on_conflict_do_update(
-        index_elements=["aggregate_type", "aggregate_id"],
-        set_={"version": OutboxAggregate.version + 1},
-    ).returning(OutboxAggregate.version)
-    return int(session.execute(statement).scalar_one())
+def _aggregate(event: Event, event_id: str) -> tuple[str, str]:
+    if event.aggregate is None:
+        return "message", event_id
+    aggregate_type, field = event.aggregate
+    return aggregate_type, str(getattr(event, field))
+
+
+def _raise_version(session: Session, aggregate_type: str, aggregate_id: str, by: int) -> int:
+    """The number of the aggregate's last message, when so many more are added; a lone message is its first."""
+    if aggregate_type == "message":
+        return by
+    connection = session.connection()
+    values = {"aggregate_type": aggregate_type, "aggregate_id": aggregate_id, "version": by}
+    return int(connection.execute(_NUMBER[connection.dialect.name], values).scalar_one())

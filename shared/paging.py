@@ -44,21 +44,24 @@ def page(
     limit = max(1, min(limit, MAX_PAGE_SIZE))
     if cursor:
         after = tuple_(*keys)
-        values = _decode(cursor, keys)
+        values = place_of(cursor, keys)
         query = query.where(after < tuple_(*values) if descending else after > tuple_(*values))
     query = query.order_by(*[key.desc() if descending else key.asc() for key in keys]).limit(limit + 1)
     rows: list[Any] = list(session.scalars(query))
     more = len(rows) > limit
     rows = rows[:limit]
-    return Page(rows, _encode([getattr(rows[-1], key.key) for key in keys]) if more else None)
+    return Page(rows, cursor_after(rows[-1], keys) if more else None)
 
 
-def _encode(values: list[Any]) -> str:
+def cursor_after(row: Any, keys: Sequence[Any]) -> str:
+    """The cursor of what follows that row, in the order of `keys`."""
+    values = [getattr(row, key.key) for key in keys]
     plain = [["t", v.isoformat()] if isinstance(v, datetime) else ["v", v] for v in values]
     return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str, keys: Sequence[Any]) -> list[Any]:
+def place_of(cursor: str, keys: Sequence[Any]) -> list[Any]:
+    """The values of `keys` after which a page starts. Raises `Invalid` for a cursor that is not one of ours."""
     try:
         raw = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         values = [datetime.fromisoformat(v).astimezone(UTC) if kind == "t" else v for kind, v in raw]

@@ -33,6 +33,10 @@ LEVEL_OF_AUTHORITY = {
     Level.COUNTY: "county",
     Level.SCHOOL: "school",
 }
+STAGES = {"kindergarten": "幼儿园", "primary": "小学", "junior": "初中", "senior": "高中", "vocational": "中职"}
+"""School stages (学段) as the register writes them, and as people read them (FAQ-Q19)."""
+MAX_PUBLICITY = 30
+"""Working days of 公示 at most."""
 BUCKETS = {Bucket.COORDINATED: "统筹", Bucket.SELF_ORGANIZED: "自主"}
 
 
@@ -50,6 +54,7 @@ class Category:
     item_kinds: tuple[str, ...]
     preview_cap: Decimal | None
     preview_rate: bool
+    publicity_days: int
     note: str
 
 
@@ -72,6 +77,7 @@ class _CategorySchema(Schema):
     item_kinds = fields.List(fields.String(), load_default=list)
     preview_cap = Credits(load_default=None)
     preview_rate = fields.Boolean(load_default=True)
+    publicity_days = fields.Integer(load_default=0, strict=True, validate=validate.Range(0, MAX_PUBLICITY))
     note = fields.String(load_default="")
 
     @post_load

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from services.plans.approval.upkeep import apply_holders
 from services.plans.projects.auditing import record_credits
 from shared import directory
+from shared.events.accounts import HoldersChanged
 from shared.events.credits import CreditsRecorded
 from shared.inbox import Handlers
 
-HANDLERS: Handlers = {**directory.HANDLERS, CreditsRecorded: record_credits}
+HANDLERS: Handlers = {**directory.HANDLERS, HoldersChanged: apply_holders, CreditsRecorded: record_credits}
 """Event -> what is done with it, in the transaction of its inbox row."""

@@ -3,36 +3,96 @@
 from __future__ import annotations
 
 from services.plans import files
-from services.plans.projects import importing
+from services.plans.approval import upkeep
+from services.plans.files import FileStore, Upload
+from services.plans.projects import publicity
 from services.plans.projects.models import Project, RosterUpload
-from services.plans.projects.spreadsheet import KINDS
+from services.plans.reports.packing import pack_cases
+from services.plans.reports.spotchecks import PACK_JOB
+from services.plans.rosters import importing, roster
+from services.plans.rosters.error_rows import keep_error_rows
+from services.plans.rosters.importing import CHECK_JOB, IMPORT_JOB
+from services.plans.rosters.register import People
+from services.plans.rosters.spreadsheet import KINDS
 from shared import retention
 from shared.jobs import Job, Jobs
 
+CONFIRM_JOB = "plans.confirm_results"
+CLOCK_JOB = "plans.look_at_clocks"
 PRUNE_JOB = "plans.prune"
+
+
+def check_roster(job: Job) -> None:
+    """Checks an uploaded roster that is too long to wait for; people then read the report and decide."""
+    upload_id = job.arguments["upload_id"]
+    store, upload, found, _ = _checked(job, upload_id)
+    report, digest = found.report(), keep_error_rows(store, upload, found)
+    with job.effect() as session:
+        kept = session.get_one(RosterUpload, upload_id)
+        kept.report, kept.error_rows_sha256 = report, digest
+        bad = report["rows"] - report["good"]
+        job.result = {
+            "text": f"共 {found.rows} 行，" + (f"{bad} 行需要改正。" if bad else "全部无误。"),
+            "href": f"/plans/projects/{kept.project_id}?upload={upload_id}#roster",
+            "label": "查看检查结果",
+        }
+    job.progress(found.rows, found.rows)
 
 
 def import_roster(job: Job) -> None:
     """Imports an uploaded roster. It is checked again, since the register may have changed since the upload."""
-    settings = job.context.settings
-    with job.database.reading() as session:
-        upload = session.get_one(RosterUpload, job.arguments["upload_id"])
-        project_id, name, sha256 = upload.project_id, upload.name, upload.sha256
-    content = files.store(settings.data_dir).get(sha256)
-    job.progress(0)
-    with job.database.reading() as session:
-        project = session.get_one(Project, project_id)
-        found = importing.check_roster(session, project, files.look_at(name, content, KINDS), settings.identity_key)
-    importing.require_clean(found.report())
-    job.progress(0, found.rows)
+    upload_id, good_only = job.arguments["upload_id"], job.arguments.get("good_only", False)
+    store, upload, found, people = _checked(job, upload_id)
+    report, digest = found.report(), keep_error_rows(store, upload, found)
+    if report["errors"]:
+        with job.database.transaction() as session:  # the project's page shows what was found now
+            kept = session.get_one(RosterUpload, upload_id)
+            kept.report, kept.error_rows_sha256 = report, digest
+    importing.require_clean(report, good_only=good_only)
     with job.effect() as session:
-        upload = session.get_one(RosterUpload, job.arguments["upload_id"])
-        report = importing.import_roster(session, upload, found)
-        job.result = {**report, "href": f"/plans/projects/{project_id}", "label": "查看名单"}
+        kept = session.get_one(RosterUpload, upload_id)
+        done = importing.import_roster(session, kept, found, people, job.arguments.get("by"))
+        job.result = {**done, "href": f"/plans/projects/{kept.project_id}", "label": "查看名单"}
     job.progress(found.rows, found.rows)
 
 
-JOBS: Jobs = {"plans.import_roster": import_roster, PRUNE_JOB: retention.prune}
+def _checked(job: Job, upload_id: str) -> tuple[FileStore, Upload, roster.Roster, People]:
+    """The file and what its check found; no transaction is open while the workbook is read."""
+    settings = job.context.settings
+    with job.database.reading() as session:
+        kept = session.get_one(RosterUpload, upload_id)
+        project = session.get_one(Project, kept.project_id)
+    job.progress(0)
+    store = files.store(settings.data_dir)
+    upload = files.look_at(kept.name, store.get(kept.sha256), KINDS)
+    found = importing.read_roster(project, upload, settings.identity_key, job.progress)
+    job.progress(found.rows, found.rows)
+    with job.database.reading() as session:
+        people = importing.match_roster(session, session.get_one(Project, project.id), found)
+    return store, upload, found, people
+
+
+def confirm_results(job: Job) -> None:
+    """Results whose 公示 is over are final, and credits is told (N46)."""
+    with job.effect() as session:
+        publicity.confirm_due(session)
+
+
+def look_at_clocks(job: Job) -> None:
+    """Tells the level above of what has become overdue (T21), and counts limits that could not be counted before."""
+    with job.effect() as session:
+        upkeep.count_missing(session)
+        upkeep.tell_overdue(session)
+
+
+JOBS: Jobs = {
+    CHECK_JOB: check_roster,
+    IMPORT_JOB: import_roster,
+    CONFIRM_JOB: confirm_results,
+    CLOCK_JOB: look_at_clocks,
+    PACK_JOB: pack_cases,
+    PRUNE_JOB: retention.prune,
+}
 """Name of the job -> function."""
-SCHEDULE = {PRUNE_JOB: retention.DAILY}
+SCHEDULE = {CONFIRM_JOB: 300.0, CLOCK_JOB: 600.0, PRUNE_JOB: retention.DAILY}
 """Job -> seconds between two runs."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-_FORM = re.compile(r"^(20\d\d)-(20\d\d)$")
+_FORM = re.compile(r"(20[0-9]{2})-(20[0-9]{2})")
+LAST_YEAR = 2097
+"""First year of the last school year that may be entered: the one after it still has the form."""
 
 
 def first_year(school_year: str) -> int | None:
     """2026 for `2026-2027`; None for what is not a school year."""
-    found = _FORM.match(school_year)
+    found = _FORM.fullmatch(school_year)
     if found is None or int(found[2]) != int(found[1]) + 1:
         return None
     return int(found[1])
@@ -34,3 +36,17 @@ def school_year_of(day: date) -> str:
 def china_date(moment: datetime) -> date:
     """The date in China of an aware moment."""
     return moment.astimezone(ZoneInfo("Asia/Shanghai")).date()
+
+
+def year_before(school_year: str) -> str:
+    """2025-2026 for `2026-2027`. Raises `ValueError` for what is not a school year."""
+    year = first_year(school_year)
+    if year is None:
+        raise ValueError(f"{school_year} is not a school year")
+    return f"{year - 1}-{year}"
+
+
+def tonight(moment: datetime) -> datetime:
+    """The end of that day in China, as UTC."""
+    following = china_date(moment) + timedelta(days=1)
+    return datetime.combine(following, time(), ZoneInfo("Asia/Shanghai")).astimezone(UTC)

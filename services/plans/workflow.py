@@ -1,19 +1,20 @@
-"""What may happen to a submission (plan, later scheme or claim): its statuses, and every act as one row of one table.
+"""The words in which the approval is told: states, what may be pending, whose an act is, what it needs. Pure.
 
-Pure. An act says from which statuses it starts, whose it is, what must come with it, where it leads, the sentence of
-its refusal and its line in the history; operations, API, pages and tests read the same row. A new act is a new row and
-at most one function that says where it leads.
+The acts themselves: `acts.py`; who may do one: `guards.py`; what must come with it: `needs.py`.
+
+One rule says where a submission goes: to the first stage of its route whose signature does not stand. A signature
+stands from the approval on until it is taken back, or until a field for which it was given has changed (N2).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
 from services.plans.routes import Stage
-from shared.actors import Actor, Office, Post
-from shared.errors import Conflict, Invalid, NotAllowed
+from shared.actors import Office
 
 
 class Status(StrEnum):
@@ -25,6 +26,7 @@ class Status(StrEnum):
     APPROVED = "approved"
     REFUSED = "refused"
     WITHDRAWN = "withdrawn"
+    VOIDED = "voided"
 
 
 STATUS_TITLES = {
@@ -34,20 +36,71 @@ STATUS_TITLES = {
     Status.APPROVED: "已通过",
     Status.REFUSED: "不予通过",
     Status.WITHDRAWN: "已撤回",
+    Status.VOIDED: "已作废",
 }
 WITH_SCHOOL = frozenset({Status.DRAFT, Status.RETURNED})
 """The school has it and may edit it."""
-CLOSED = frozenset({Status.APPROVED, Status.REFUSED, Status.WITHDRAWN})
-"""Nothing more happens; each has one way in (A18)."""
+CLOSED = frozenset({Status.APPROVED, Status.REFUSED, Status.WITHDRAWN, Status.VOIDED})
+"""Nothing waits; each has one way in (A18)."""
+
+
+class Pending(StrEnum):
+    """For whose word a submission waits, besides its reviewer's decision."""
+
+    WITHDRAWAL = "withdrawal"
+    REFUSAL = "refusal"
+    VOID = "void"
+    POLICY = "policy"
+    COSIGN = "cosign"
+
+
+PENDING_TITLES = {
+    Pending.WITHDRAWAL: "申请撤回，待答复",
+    Pending.REFUSAL: "拟不予通过，待第二人复核",
+    Pending.VOID: "申请作废，待答复",
+    Pending.POLICY: "等省厅意见",
+    Pending.COSIGN: "已同意，待加签",
+}
+POLICY_CATEGORIES = {
+    "one_teacher_school": "一人一校、教学点（问答第 18 问）",
+    "education_authority_staff": "教育行政部门持证人员（问答第 20 问）",
+    "seconded": "借调人员（问答第 21 问）",
+    "fallback": "托底培训（问答第 11、12 问）",
+    "other": "其他待明确事项",
+}
+"""What the province has not settled."""
+SEEN_BY_SCHOOL = frozenset({Pending.WITHDRAWAL, Pending.VOID, Pending.POLICY})
+"""The others are the reviewers' own affair (A16)."""
+AMONG_REVIEWERS = frozenset(Pending) - SEEN_BY_SCHOOL
+STOPS_CLOCK = frozenset({Pending.WITHDRAWAL, Pending.POLICY})
+"""The reviewer waits for somebody else: working days do not count (N19, N27)."""
 
 
 class By(StrEnum):
     """Whose an act is."""
 
     OWNER = "owner"
-    """An administrator of the submitting school."""
+    """An administrator of the submitting unit."""
     REVIEWER = "reviewer"
-    """Whoever holds the stage's office for exactly the reviewing unit, and had no part in drafting it (T11)."""
+    """Who holds the stage's office for exactly the reviewing unit, had no part in drafting it (T11), and to whom it was
+    handed if it was handed to anybody."""
+    COLLEAGUE = "colleague"
+    """The same, to whomever it was handed."""
+    SECOND = "second"
+    """The same, but another person than who proposed it."""
+    DECIDER = "decider"
+    """Who made the last decision."""
+    ASKED = "asked"
+    """Who was asked for it by name."""
+    ABOVE = "above"
+    """A reviewer of a level above the one that has it."""
+    OWNER_OR_ABOVE = "owner_or_above"
+    PROVINCE = "province"
+    """A reviewer of the province."""
+    RECORDER = "recorder"
+    """Who made the line of the history that is spoken of."""
+    SYSTEM = "system"
+    """Recorded by the system; nobody is offered it."""
 
 
 class Need(StrEnum):
@@ -57,12 +110,77 @@ class Need(StrEnum):
     """A written opinion or reason (A6)."""
     POINTS = "points"
     """At least one numbered point (N1)."""
+    ANSWERS = "answers"
+    """Every point of the last return has been answered (N1)."""
     CHECKS = "checks"
     """The content passes its blocking checks (FAQ-Q10)."""
     STAFF = "staff"
     """Every stage has somebody in post who may decide (T10)."""
+    UNOPENED = "unopened"
+    """Whoever has it now has not opened it."""
+    OPENED = "opened"
+    """The reviewer has opened it: before that, taking it back needs nobody's leave."""
     UNDECIDED = "undecided"
-    """Nobody has decided since the last submission."""
+    """Nothing among reviewers is under way that the school is not to know of (A16)."""
+    SILENT = "silent"
+    """Somebody who was asked for a view or a signature has not answered."""
+    IN_FORCE = "in_force"
+    """No amendment has replaced it."""
+    AMENDS = "amends"
+    """What it amends, if anything, is in force."""
+    NOT_FINAL = "not_final"
+    """It is not settled for good."""
+    SECOND = "second"
+    """Somebody else is in post who may confirm it."""
+    SIGNERS = "signers"
+    """Nobody who was asked to sign first is missing or against it."""
+    REPLIES = "replies"
+    """No view that it was to wait for is missing."""
+    TARGET = "target"
+    """Named people who may be asked."""
+    CATEGORY = "category"
+    """A question of the register that is pending with the province."""
+    DOCUMENT = "document"
+    """Number of the province's document."""
+    WAITED = "waited"
+    """It has waited long enough, and the last reminder is long enough ago (T21)."""
+    INTACT = "intact"
+    """The version is, sign by sign, the one that was submitted (N3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An open request to somebody about a submission."""
+
+    id: str
+    kind: str
+    """`consult`, `cosign` or `copy`."""
+    account_id: str
+    name: str
+    blocking: bool
+    """consult: the decision waits for it."""
+    position: str
+    """cosign: `before` or `after` the reviewer's own signature."""
+    agreed: bool | None
+    """cosign: what was answered; None while open."""
+    asked_by: str = ""
+    """Account of who asked: nobody answers their own request, not even for another."""
+
+    @property
+    def waiting(self) -> bool:
+        """A view or a signature that is still missing; a copy is only to be read."""
+        return self.kind != "copy" and self.agreed is None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The last decision in the history."""
+
+    line_id: str
+    act: str
+    stage: str
+    account_id: str
+    unit_path: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,18 +189,40 @@ class State:
 
     status: Status
     stage: str | None
-    """Name of the present stage; None unless under review."""
+    """Name of the present stage; None when it is at none."""
     stages: tuple[Stage, ...]
     """All stages of its route."""
-    return_stage: str | None
-    """The stage to which a resubmission goes."""
     unit_path: str
-    reviewing_path: str | None
+    owner: Office
+    """Office that drafts it for that unit."""
     holder: str
     """Who has it now, as people read it: `南昌市东湖区教育体育局 · 县级审核`, or the school's name."""
     authors: frozenset[str]
     """Account and person ids of everybody who drafted, edited or submitted it."""
-    decided_since_submission: bool = False
+    reviewing_path: str | None = None
+    pending: Pending | None = None
+    signed: frozenset[str] = frozenset()
+    """Stages whose signature stands."""
+    opened: bool = False
+    """Whoever has it now has opened it."""
+    assignee: str | None = None
+    """Account to which it was handed (转办)."""
+    assignee_name: str = ""
+    proposer: frozenset[str] = frozenset()
+    """Account and person of who proposed what is pending."""
+    last: Decision | None = None
+    """The last decision, unless something has happened since."""
+    asked: tuple[Asked, ...] = ()
+    """Requests of the present visit."""
+    superseded: bool = False
+    """An approved amendment has replaced it."""
+    recorded: frozenset[str] = frozenset()
+    """Accounts that have a line of their own in the history."""
+
+    @property
+    def seen(self) -> bool:
+        """The stage has looked at it: whoever set something pending has, though a second person may have not."""
+        return self.opened or self.pending is not None
 
     @property
     def current(self) -> Stage | None:
@@ -96,203 +236,82 @@ class Position:
 
     status: Status
     stage: str | None = None
-    return_stage: str | None = None
+    pending: Pending | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Brought:
     """What came with an act, and what was found out for it."""
 
     opinion: str = ""
     points: int = 0
+    unanswered: Sequence[int] = ()
+    """Numbers of the points without an answer."""
     findings: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Blocking findings: field -> sentences."""
     flags: tuple[str, ...] = ()
     """Their codes, for programs."""
     unstaffed: tuple[str, ...] = ()
     """A sentence for each stage that has nobody in post."""
+    seconds: int = 0
+    """People who could confirm it."""
+    targets: int = 0
+    category: str | None = None
+    document: str = ""
+    to_stage: str | None = None
+    """return: the earlier stage to which it goes; None: to the school."""
+    agreed: bool = True
+    """cosign: for or against."""
+    request: Asked | None = None
+    """The request that is answered."""
+    waited: timedelta = timedelta()
+    """Working time since it came."""
+    since_reminder: timedelta | None = None
+    """Working time since the last reminder of this visit."""
+    intact: bool = True
+    amends_gone: str = ""
+    """Why what it amends is no longer in force, in words; empty while it is, or when it amends nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
-    """One row of the table."""
+    """One row of the table of acts."""
 
     name: str
     label: str
     """On the button and in the history."""
     by: By
     starts: frozenset[Status]
-    needs: tuple[Need, ...]
-    leads: Callable[[State], Position]
+    leads: Callable[[State, Brought], Position]
     refusal: str
-    """Sentence when the status forbids it; `{state}` and `{holder}` are filled in."""
+    """Sentence when the state forbids it; `{state}`, `{noun}` and `{holder}` are filled in."""
     outcome: str
-    """Second half of the history line; `{to}` is where it now is."""
-    tone: str
+    """Second half of the history line; `{to}` is where it now is, `{names}` who was asked."""
+    tone: str = "neutral"
+    needs: tuple[Need, ...] = ()
+    pending: frozenset[Pending | None] = frozenset({None})
+    """What may be pending for it to start."""
     freezes: bool = False
     """Makes a new version of the content and begins a new round."""
     decides: bool = False
-    """A decision of a reviewing stage, told to others as such."""
-
-
-def _to_first_or_returning_stage(state: State) -> Position:
-    """A resubmission goes to the stage that returned it, not through the whole chain again (A2, N2)."""
-    names = [stage.name for stage in state.stages]
-    goal = state.return_stage if state.return_stage in names else names[0]
-    return Position(Status.UNDER_REVIEW, goal)
-
-
-def _to_next_stage(state: State) -> Position:
-    names = [stage.name for stage in state.stages]
-    following = names[names.index(str(state.stage)) + 1 :]
-    return Position(Status.UNDER_REVIEW, following[0]) if following else Position(Status.APPROVED)
-
-
-def _back_to_school(state: State) -> Position:
-    return Position(Status.RETURNED, return_stage=state.stage)
-
-
-def _back_to_draft(state: State) -> Position:
-    return Position(Status.DRAFT, return_stage=state.stage)
-
-
-def _refused(state: State) -> Position:
-    return Position(Status.REFUSED)
-
-
-def _given_up(state: State) -> Position:
-    return Position(Status.WITHDRAWN)
-
-
-_AT_A_STAGE = frozenset({Status.UNDER_REVIEW})
-_NOT_AT_A_STAGE = "此方案目前为“{state}”，由{holder}办理，不能审核。"
-
-ACTS: dict[str, Act] = {
-    act.name: act
-    for act in (
-        Act(
-            name="submit", label="报送", by=By.OWNER, starts=WITH_SCHOOL, needs=(Need.CHECKS, Need.STAFF),
-            leads=_to_first_or_returning_stage, tone="info", freezes=True,
-            refusal="此方案目前为“{state}”，由{holder}办理，不能再次报送。", outcome="送达：{to}",
-        ),
-        Act(
-            name="withdraw", label="撤回", by=By.OWNER, starts=_AT_A_STAGE, needs=(Need.UNDECIDED,),
-            leads=_back_to_draft, tone="warn",
-            refusal="此方案目前为“{state}”，没有可撤回的报送。", outcome="退回为草稿，修改后可再次报送",
-        ),
-        Act(
-            name="abandon", label="放弃申报", by=By.OWNER, starts=WITH_SCHOOL, needs=(),
-            leads=_given_up, tone="neutral",
-            refusal="此方案目前为“{state}”，由{holder}办理，不能放弃申报。", outcome="办理结束，可另行申报",
-        ),
-        Act(
-            name="approve", label="同意", by=By.REVIEWER, starts=_AT_A_STAGE, needs=(),
-            leads=_to_next_stage, tone="good", decides=True, refusal=_NOT_AT_A_STAGE, outcome="送达：{to}",
-        ),
-        Act(
-            name="return", label="退回修改", by=By.REVIEWER, starts=_AT_A_STAGE, needs=(Need.POINTS,),
-            leads=_back_to_school, tone="warn", decides=True, refusal=_NOT_AT_A_STAGE,
-            outcome="退回至学校，重报后回到本环节",
-        ),
-        Act(
-            name="refuse", label="不予通过", by=By.REVIEWER, starts=_AT_A_STAGE, needs=(Need.OPINION,),
-            leads=_refused, tone="bad", decides=True, refusal=_NOT_AT_A_STAGE,
-            outcome="办理结束，学校可另行申报新方案",
-        ),
-    )
-}  # fmt: skip
-"""Every act by its name."""
+    """A decision at a stage, told to other systems as such."""
+    strikes: bool = False
+    """Cancels the decision that it answers; the old line stays, struck through."""
+    internal: bool = False
+    """Never shown to the school (A16)."""
+    requests: str = ""
+    """Kind of request that it makes."""
+    answers: str = ""
+    """Kind of request that it answers."""
 
 
 def status_title(status: Status | str, stage_title: str = "") -> str:
     """The word that people read: 审核中（县级审核）, 待修改, …"""
     title = STATUS_TITLES[Status(status)]
-    return f"{title}（{stage_title}）" if stage_title else title
+    return f"{title}（{stage_title}）" if stage_title and status == Status.UNDER_REVIEW else title
 
 
-def post_for(act: Act, state: State, actor: Actor) -> Post | None:
-    """The post in which the actor may do this, leaving the status aside; None: it is not the actor's to do."""
-    if act.by is By.OWNER:
-        return actor.post_at(state.unit_path, Office.SCHOOL_ADMIN)
-    if state.current is None or state.reviewing_path is None or is_author(state, actor):
-        return None
-    return actor.post_at(state.reviewing_path, state.current.office)
-
-
-def is_author(state: State, actor: Actor) -> bool:
-    """Whether the actor drafted, edited or submitted it: by account, or as the same person with another account."""
-    return actor.account_id in state.authors or (actor.person_id is not None and actor.person_id in state.authors)
-
-
-def open_acts(state: State, actor: Actor) -> tuple[Act, ...]:
-    """What the actor can do now, in the order of the table."""
-    return tuple(
-        act
-        for act in ACTS.values()
-        if state.status in act.starts
-        and post_for(act, state, actor)
-        and not (Need.UNDECIDED in act.needs and state.decided_since_submission)
-    )
-
-
-def guard(act: Act, state: State, actor: Actor) -> Post:
-    """The post in which the actor does it. Raises `Conflict` for the status, `NotAllowed` for the person."""
-    if state.status not in act.starts:
-        title = status_title(state.status, state.current.title if state.current else "")
-        raise Conflict(act.refusal.format(state=title, holder=state.holder), status_now=state.status.value)
-    post = post_for(act, state, actor)
-    if post is not None:
-        return post
-    if act.by is By.OWNER:
-        raise NotAllowed(f"只有本校的学校管理员可以{act.label}。")
-    if is_author(state, actor):
-        raise NotAllowed("您起草、修改或报送过此方案，须由其他人审核（回避）。")
-    raise NotAllowed(f"此方案现由{state.holder}办理，不在您的审核环节。")
-
-
-def require(act: Act, state: State, brought: Brought) -> None:
-    """That everything an act needs is there. Raises `Invalid` naming fields, or `Conflict` naming whom to call."""
-    if brought.points and Need.POINTS not in act.needs:
-        raise Invalid(
-            f"{act.label}时不能附修改意见条目；如需学校修改，请选“退回修改”。",
-            fields={"points": ["请删除修改意见条目。"]},
-        )
-    for need in act.needs:
-        _NEEDS[need](act, state, brought)
-
-
-def _need_opinion(act: Act, state: State, brought: Brought) -> None:
-    if len(brought.opinion.strip()) < 2:
-        raise Invalid(f"{act.label}须写明理由。", fields={"opinion": ["请写明理由。"]})
-
-
-def _need_points(act: Act, state: State, brought: Brought) -> None:
-    if brought.points < 1:
-        raise Invalid(
-            f"{act.label}须至少列出一条修改意见，并指明所在章节或字段。",
-            fields={"points": ["请至少列出一条修改意见。"]},
-        )
-
-
-def _need_checks(act: Act, state: State, brought: Brought) -> None:
-    if brought.findings:
-        raise Invalid("方案还不能报送，请按提示修改后再报送。", fields=brought.findings, flags=list(brought.flags))
-
-
-def _need_staff(act: Act, state: State, brought: Brought) -> None:
-    if brought.unstaffed:
-        raise Conflict("暂时不能报送：" + "".join(brought.unstaffed), unstaffed=list(brought.unstaffed))
-
-
-def _need_undecided(act: Act, state: State, brought: Brought) -> None:
-    if state.decided_since_submission:
-        raise Conflict(f"本次报送已有审核意见，不能{act.label}；如需修改，请联系{state.holder}退回修改。")
-
-
-_NEEDS: dict[Need, Callable[[Act, State, Brought], None]] = {
-    Need.OPINION: _need_opinion,
-    Need.POINTS: _need_points,
-    Need.CHECKS: _need_checks,
-    Need.STAFF: _need_staff,
-    Need.UNDECIDED: _need_undecided,
-}
+def next_stage(state: State, signed: frozenset[str]) -> Position:
+    """The first stage whose signature does not stand; approved when all do."""
+    following = next((stage.name for stage in state.stages if stage.name not in signed), None)
+    return Position(Status.UNDER_REVIEW, following) if following else Position(Status.APPROVED)

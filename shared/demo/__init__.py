@@ -38,9 +38,9 @@ def run_demo(
     demo = Demo(url, files, state["run_id"], resumed, before_audit, after_audit)
     demo.say(f"{'续演' if resumed else '演示开始'}：{url}")
     try:
-        school_year, plan_id = approve_a_plan(demo)
-        train_a_county(demo, school_year)
-        train_a_school(demo, school_year, plan_id)
+        plan_id = approve_a_plan(demo)
+        train_a_county(demo)
+        train_a_school(demo, plan_id)
         answer_a_letter(demo)
     except Refused as error:
         raise DemoFailed(str(error)) from error

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.demo.stage import Demo, free_school_year
+from shared.demo.stage import Demo, school_year
 
 
-def approve_a_plan(demo: Demo) -> tuple[str, str]:
-    """Draft with attachment, submission, return with points, resubmission, three approvals."""
+def approve_a_plan(demo: Demo) -> str:
+    """Draft with attachment, submission, return with points, resubmission, three approvals; returns the plan's id."""
     school = demo.who("school.qingfeng")
-    school_year = demo.decide_once("school_year", lambda: free_school_year(school))
     content: dict[str, Any] = {
-        "school_year": school_year,
-        "title": f"{school_year} 学年校本研修方案",
+        "school_year": school_year(demo),
+        "title": f"{school_year(demo)} 学年校本研修方案",
         "aims": "以课例研究促进课堂改进，覆盖全体在岗教师。",
         "items": [
             item("school_training", "新课标专题校本培训", "20", "10"),
@@ -39,6 +38,7 @@ def approve_a_plan(demo: Demo) -> tuple[str, str]:
             "其他形式 5 学时折 1 学分，低于县级标准，不能报送",
             "10",
         )
+        same_items(content, plan)
         content["items"][2]["hours_per_credit"] = "10"
         plan = school.put(path, content, version=plan["version"])
     plan = school.post(f"{path}/submit", step="submit", version=plan["version"])
@@ -75,8 +75,18 @@ def approve_a_plan(demo: Demo) -> tuple[str, str]:
     )
     plan = school.get(path)
     if plan["status"] == "returned":
+        same_items(content, plan)
         content["items"][2] |= {"hours_per_credit": "10", "records": "每次签到、领读提纲、读后感与照片。"}
         plan = school.put(path, content, version=plan["version"])
+        if any(point["answer"] is None for point in plan["open_points"]):
+            demo.refused(
+                lambda: school.post(f"{path}/submit", step="unanswered", version=plan["version"]),
+                422,
+                "修改意见没有逐条答复，不能重报",
+                "1",
+            )
+        answers = [{"number": 1, "verdict": "changed", "text": "已补充签到、提纲、读后感与照片。"}]
+        plan = school.put(f"{path}/answers", {"answers": answers}, version=plan["version"])
     plan = school.post(f"{path}/submit", step="resubmit", version=plan["version"])
     for reviewer, step in ((county, "county"), (district, "district"), (province, "province")):
         plan = reviewer.post(f"{path}/decisions", approve(), step=f"approve-{step}", version=plan["version"])
@@ -88,7 +98,14 @@ def approve_a_plan(demo: Demo) -> tuple[str, str]:
         == ["submit", "return", "submit", "approve", "approve", "approve"],
         f"办理过程完整：{len(acts)} 条记录",
     )
-    return school_year, plan["id"]
+    plan_id: str = plan["id"]
+    return plan_id
+
+
+def same_items(content: dict[str, Any], plan: dict[str, Any]) -> None:
+    """The items are still the same ones: named by their ids, so that versions are compared field by field."""
+    for mine, known in zip(content["items"], plan["items"], strict=True):
+        mine["id"] = known["id"]
 
 
 def item(kind: str, title: str, hours: str, rate: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,6 @@ PASSWORD = "Xuefen-2026"  # noqa: S105  the sample province's known password
 STATE = Path(".xuefen-demo.json")
 """Which run this is, so that `--resume` repeats the same keys."""
 
-FIRST_CYCLE = 2018
-"""Cycles of five school years are counted from this one."""
 COORDINATED, SELF_ORGANIZED = "coordinated", "self_organized"
 
 
@@ -78,16 +76,23 @@ class Demo:
         raise DemoFailed(f"{text}: was accepted")
 
 
-def free_school_year(school: Person) -> str:
-    """The latest school year of this cycle whose trainings are over and for which the school has no plan yet."""
-    today = datetime.now(CHINA).date()
-    taken = {plan["school_year"] for plan in school.all("/plans/api/v1/plans")}
-    newest = today.year if today > date(today.year, 11, 6) else today.year - 1
-    first = FIRST_CYCLE + (newest - FIRST_CYCLE) // 5 * 5
-    for year in range(newest, first - 1, -1):
-        if f"{year}-{year + 1}" not in taken:
-            return f"{year}-{year + 1}"
-    raise DemoFailed("the sample school has a plan for every year so far; start with a fresh DATA=")
+def school_year(demo: Demo) -> str:
+    """The present school year when this run began: a year that is over takes no plan any more."""
+    day = last_day(demo)
+    first = day.year - (day.month < 9)
+    return f"{first}-{first + 1}"
+
+
+def last_day(demo: Demo) -> date:
+    """The day on which this run began: its trainings end then, so that they may be audited."""
+    return date.fromisoformat(demo.decide_once("day", lambda: datetime.now(CHINA).date().isoformat()))
+
+
+def held(demo: Demo, days: int) -> dict[str, str]:
+    """Dates of a training that ended today, of so many days or as many as the school year has had."""
+    last = last_day(demo)
+    first = max(last - timedelta(days=days - 1), date(int(school_year(demo)[:4]), 9, 1))
+    return {"held_from": first.isoformat(), "held_to": last.isoformat()}
 
 
 def ledger(teacher: Person) -> list[dict[str, Any]]:

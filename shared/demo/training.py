@@ -12,14 +12,16 @@ from shared.demo.stage import (
     Demo,
     expect_amounts,
     headline_equals_lines,
+    held,
     import_file,
     ledger,
     roster_recorded,
+    school_year,
     shell,
 )
 
 
-def train_a_county(demo: Demo, school_year: str) -> None:
+def train_a_county(demo: Demo) -> None:
     """60 hours face to face: 6.0 coordinated credits; taken back: 0 with two lines; again: 6.0 with three."""
     county, auditor, teacher = (demo.who(n) for n in ("county.donghu", "audit.donghu", "teacher.li"))
     project = county.post(
@@ -29,9 +31,8 @@ def train_a_county(demo: Demo, school_year: str) -> None:
             "category": "county_training",
             "mode": "centralized",
             "convert": True,
-            "school_year": school_year,
-            "held_from": f"{school_year[:4]}-10-12",
-            "held_to": f"{school_year[:4]}-10-21",
+            "school_year": school_year(demo),
+            **held(demo, 10),
             "hours": "60",
         },
         step="project",
@@ -95,7 +96,7 @@ def _import_roster(demo: Demo, county: Person, path: str) -> None:
     demo.check(all("*" in row["masked_identity"] for row in rows), "身份证号只显示掩码")
 
 
-def train_a_school(demo: Demo, school_year: str, plan_id: str) -> None:
+def train_a_school(demo: Demo, plan_id: str) -> None:
     """20 hours under the plan's first item, at the plan's rate: 2.0 self-organised credits, in the other pool."""
     school, auditor, teacher = (demo.who(n) for n in ("school.qingfeng", "audit.donghu", "teacher.li"))
     plan = school.get(f"/plans/api/v1/plans/{plan_id}")
@@ -108,9 +109,8 @@ def train_a_school(demo: Demo, school_year: str, plan_id: str) -> None:
             "convert": True,
             "plan_id": plan_id,
             "plan_item_id": plan["items"][0]["id"],
-            "school_year": school_year,
-            "held_from": f"{school_year[:4]}-11-02",
-            "held_to": f"{school_year[:4]}-11-06",
+            "school_year": school_year(demo),
+            **held(demo, 5),
             "hours": "20",
         },
         step="school-project",

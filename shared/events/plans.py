@@ -50,7 +50,8 @@ class StageEntered(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PlanDecided(Event):
-    """A reviewer has decided at a stage: approved it, returned it with points, or refused it.
+    """A reviewer has decided at a stage: approved it, returned it with points, or refused it; or it has left a queue
+    otherwise: taken back, withdrawn, abandoned by its school, or parked until the province answers.
 
     No listener: it is there for a county's own system.
     """
@@ -62,7 +63,7 @@ class PlanDecided(Event):
     unit_path: str
     stage: str
     verdict: str
-    """`approve`, `return` or `refuse`."""
+    """`approve`, `return`, `refuse`, `take_back`; `withdraw`, `grant_withdrawal`, `abandon` or `park`."""
     status: str
     version: int
     digest: str

@@ -11,6 +11,14 @@ _ENTRIES: tuple[tuple[str, str, str, tuple[Office, ...], tuple[str, ...]], ...] 
     ("首页", "/", "home", (), ()),
     ("申报方案", "/plans/mine", "file-text", (Office.SCHOOL_ADMIN,), ("/plans/",)),
     ("方案审核", "/plans/queue", "checks", (Office.PLAN_REVIEW,), ("/plans/",)),
+    ("督办看板", "/plans/board", "chart-bar", (Office.PLAN_REVIEW,), ("/plans/spotchecks",)),
+    (
+        "托底方案",
+        "/plans/mine?kind=fallback_scheme",
+        "file-text",
+        (Office.PROJECT_ADMIN,),
+        ("/plans/mine", "/plans/new", "/plans/"),
+    ),
     (
         "培训项目",
         "/plans/projects",
@@ -18,6 +26,7 @@ _ENTRIES: tuple[tuple[str, str, str, tuple[Office, ...], tuple[str, ...]], ...] 
         (Office.SCHOOL_ADMIN, Office.PROJECT_ADMIN, Office.PROVIDER_ADMIN, Office.RESULT_AUDIT),
         (),
     ),
+    ("工作日历", "/plans/calendar", "calendar", (Office.SCHOOL_ADMIN, Office.PLAN_REVIEW, Office.PROJECT_ADMIN), ()),
     ("我的学分", "/credits/mine", "award", (Office.TEACHER,), ()),
     ("教师学分", "/credits/teachers", "users", (Office.SCHOOL_ADMIN, Office.CREDIT_ADMIN), ("/credits/",)),
     ("授权函", "/accounts/letters", "mail", (Office.ACCOUNT_MANAGER,), ()),

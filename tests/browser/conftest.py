@@ -9,10 +9,15 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.chromium import need_chromium, new_person, open_chromium
 from tests.browser.desk import PATIENCE, Desk
+from tests.flows.story import Story
 from tests.running import System
 from tests.servers import need_servers
 
 OpenDesk = Callable[..., Desk]
+both_ways = pytest.mark.parametrize(
+    "system", ["embedded", pytest.param("servers", marks=pytest.mark.servers)], indirect=True
+)
+"""Also against the processes of production: what one service tells the others through the broker."""
 
 
 @pytest.fixture(scope="package", params=["embedded"])
@@ -26,6 +31,14 @@ def system(request: pytest.FixtureRequest) -> Iterator[System]:
         yield running.start()
     finally:
         running.remove()
+
+
+@pytest.fixture(scope="package")
+def story(system: System) -> Iterator[Story]:
+    """The people of that system at work without a browser: what lies before the page that a test is about."""
+    told = Story(system)
+    yield told
+    told.close()
 
 
 @pytest.fixture(scope="package")

@@ -92,7 +92,7 @@ class Desk:
         """That the page says what has just happened."""
         expect(self.page.locator("#flashes")).to_contain_text(sentence)
 
-    def expect_text(self, *texts: str, where: str = "main") -> None:
+    def expect_text(self, *texts: str | re.Pattern[str], where: str = "main") -> None:
         """That the page shows all these."""
         for text in texts:
             expect(self.page.locator(where)).to_contain_text(text)

@@ -25,7 +25,7 @@ PUBLIC = (
     "/accounts/letters/received/L2026-000001",
     *(f"/{service}/api/" for service in ("plans", "credits", "accounts")),
 )
-LEFT_OUT = re.compile(r"/attachments/|openapi\.json|^/accounts/letters/[^/]+/pages/")
+LEFT_OUT = re.compile(r"/attachments/|openapi\.json|\.(xlsx|pdf|zip)(\?|$)|^/accounts/letters/[^/]+/pages/")
 """Downloads and pictures; the main job has them."""
 NARROW = 390
 WALKED: set[tuple[str, str | None]] = set()

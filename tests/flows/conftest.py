@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.flows.story import Story
 from tests.running import System
 from tests.servers import need_servers
 
@@ -20,3 +21,11 @@ def system(request: pytest.FixtureRequest) -> Iterator[System]:
         yield running.start()
     finally:
         running.remove()
+
+
+@pytest.fixture(scope="session")
+def story(system: System) -> Iterator[Story]:
+    """The people of the sample province at work in that system."""
+    told = Story(system)
+    yield told
+    told.close()

@@ -28,6 +28,17 @@ def test_the_whole_job_and_again(system: System, tmp_path: Path) -> None:
     assert second.returncode == 0, "a second run on the same data: " + second.stdout + second.stderr
 
 
+def test_what_was_cut_off_is_resumed(system: System, tmp_path: Path) -> None:
+    """Cut off right after the audit: `--resume` goes through it again, and nothing has happened twice."""
+    cut = demo(system, tmp_path, "--after-audit", "false")
+    assert cut.returncode != 0
+    assert "审核成绩 200 人" in cut.stdout
+    resumed = demo(system, tmp_path, "--resume")
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert "续演" in resumed.stdout
+    assert "全部数字与规则一致" in resumed.stdout
+
+
 def test_a_wrong_number_fails_it(system: System, tmp_path: Path) -> None:
     """With a roster of other hours the credits are not 6.0, and the demonstration says so."""
     for name in DATA.iterdir():

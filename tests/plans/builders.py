@@ -19,9 +19,10 @@ from services.accounts.sample import SamplePerson, SampleUnit, sample_province
 from services.plans.approval import drafting, operations
 from services.plans.approval.models import Plan
 from services.plans.files import XLSX, Upload
-from services.plans.projects import importing, queries
 from services.plans.projects import operations as publishing
+from services.plans.projects import queries
 from services.plans.projects.models import Project, Result
+from services.plans.rosters import importing
 from shared import directory
 from shared.actors import Actor, Level, Office, Post, Unit
 from shared.events.accounts import (

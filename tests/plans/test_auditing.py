@@ -9,12 +9,18 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.plans.projects import auditing, queries
-from services.plans.projects.models import Audit, Result
+from services.plans.files import store
+from services.plans.projects import auditing, correcting, delivery, queries, telling
+from services.plans.projects.models import Audit, Result, RosterUpload
+from services.plans.rosters import importing
+from services.plans.tasks import JOBS
+from shared.database import Database
 from shared.errors import Conflict, Invalid, NotAllowed, NotFound
 from shared.events.credits import CreditsRecorded, RecordedResult
 from shared.events.plans import ResultsAudited
+from shared.jobs import JobRow, run_job
 from shared.outbox import OutboxRow
+from shared.service import Runtime
 from tests.plans import builders as make
 
 COUNTY, AUDITOR = make.actor("county.donghu"), make.actor("audit.donghu")
@@ -93,7 +99,7 @@ def test_a_school_training_carries_the_plans_own_rate(session: Session) -> None:
 
 
 def test_chunks_are_small_and_each_has_one_enterer(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auditing, "CHUNK", 2)
+    monkeypatch.setattr(telling, "CHUNK", 2)
     project = make.make_project(session)
     make.bring_in(session, project, make.roster_rows(3))
     make.bring_in(session, project, make.roster_rows(4), make.actor("county.donghu2"))
@@ -127,6 +133,49 @@ def test_nobody_audits_what_they_published_or_entered(session: Session) -> None:
     assert queries.count(session, queries.to_audit(AUDITOR)) == 1
     auditing.audit_results(session, AUDITOR, project.id)
     assert queries.count(session, queries.to_audit(AUDITOR)) == 0
+
+
+def test_nobody_audits_what_they_corrected(session: Session) -> None:
+    """T11; the correction of who may audit is shown to whoever audits, and on the audits before it."""
+    project = make.make_project(session)
+    make.bring_in(session, project, make.roster_rows(1))
+    first = auditing.audit_results(session, AUDITOR, project.id)
+    second = make.actor("county.donghu2")
+    correcting.correct_project(session, second, project.id, version=project.version, convert=False, reason="不应折算")
+    (view,) = delivery.audits(session, project)
+    assert [line.actor_name for line in view.corrections] == [second.name]
+    make.bring_in(session, project, make.roster_rows(2))
+    for who in (second, make.reviewer(make.DONGHU, "another-account", second.person_id)):
+        with pytest.raises(NotAllowed, match="由您更正过"):
+            auditing.audit_results(session, who, project.id)
+        with pytest.raises(NotAllowed, match="由您更正过"):
+            auditing.revoke_audit(session, who, project.id, first.id, reason="学时有误")
+        assert queries.count(session, queries.to_audit(who)) == 0
+    assert queries.count(session, queries.to_audit(AUDITOR)) == 1
+    auditing.audit_results(session, AUDITOR, project.id)
+    assert [len(view.corrections) for view in delivery.audits(session, project)] == [0, 1]
+
+
+def test_who_imports_has_entered_and_who_uploaded_does_not_audit_either(database: Database, run: Runtime) -> None:
+    """T11."""
+    second, third = make.actor("county.donghu2"), make.reviewer(make.DONGHU, "third")
+    with database.transaction() as session:
+        project = make.make_project(session)
+        upload = make.upload(make.workbook(make.roster_rows(1)))
+        store(run.settings.data_dir).put(upload)
+        report = importing.check_roster(session, project, upload, run.settings.identity_key).report()
+        kept = importing.keep_roster(session, second, project.id, upload, report)
+        job_id = importing.start_import(session, COUNTY, project.id, kept.id)
+        arguments = session.get_one(JobRow, job_id).arguments
+    run_job(database, JOBS, job_id, "plans.import_roster", arguments, {}, run)
+    with database.transaction() as session:
+        (result,) = session.scalars(queries.results(project))
+        assert (result.entered_by, result.entered_by_person) == (COUNTY.account_id, COUNTY.person_id)
+        assert session.get_one(RosterUpload, kept.id).uploaded_by == second.account_id
+        with pytest.raises(NotAllowed, match="本人登记"):
+            auditing.audit_results(session, second, project.id)
+        assert queries.count(session, queries.to_audit(second)) == 0
+        assert queries.count(session, queries.to_audit(third)) == 1
 
 
 def test_the_slower_auditor_reads_who_was_faster(session: Session) -> None:
@@ -176,9 +225,9 @@ def test_a_late_answer_never_overwrites_a_newer_state(session: Session) -> None:
     answer(session, second, rows, "5.0")
     answer(session, first, rows, "0", revoked=True)
     assert {(r.credits, r.credits_state) for r in make.results(session, project)} == {(Decimal(5), "recorded")}
-    (now, before) = queries.audits(session, project)
-    assert (now.audit.id, now.recorded, now.current) == (second.id, 2, 2)
-    assert (before.audit.id, before.recorded, before.current) == (first.id, 0, 0)
+    (now, before) = delivery.audits(session, project)
+    assert (now.audit.id, now.processed, now.counted, now.current) == (second.id, 2, 2, 2)
+    assert (before.audit.id, before.processed, before.counted, before.current) == (first.id, 0, 0, 0)
 
 
 def test_an_answer_to_an_unknown_audit_changes_nothing(session: Session) -> None:

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
-from services.plans.approval import drafting, operations, queries
-from services.plans.approval.models import Plan
+from services.plans.approval import drafting, queries
 from services.plans.files import Upload
-from shared.actors import Actor
+from shared import directory
 from shared.errors import Conflict, Invalid, NotFound
 from tests.plans import builders as make
-
-POINT = {"section": "items", "field": "items.1.records", "text": "请写明过程记录。", "must": True}
-
-
-def act(session: Session, plan: Plan, who: str | Actor, name: str, **more: Any) -> Plan:
-    """One act on the present version."""
-    actor = make.actor(who) if isinstance(who, str) else who
-    return operations.perform(session, actor, plan.id, name, version=more.pop("version", plan.version), **more)
+from tests.plans.acting import POINT, act, answer
 
 
 def test_a_plan_under_review_cannot_be_edited(session: Session) -> None:
@@ -46,7 +37,7 @@ def test_attachments_belong_to_the_version_they_were_submitted_with(session: Ses
     assert queries.find_attachment(session, county, plan.id, first.id).name == "甲.pdf"
     with pytest.raises(NotFound):
         queries.find_attachment(session, county, plan.id, second.id)
-    plan = make.submit(session, plan)
+    plan = make.submit(session, answer(session, plan))
     assert plan.digest != digest
     assert queries.find_attachment(session, county, plan.id, second.id).name == "丙.pdf"
 
@@ -68,3 +59,29 @@ def test_an_item_keeps_its_identity_when_the_form_names_it(session: Session) -> 
 def test_numbers_run_by_school_and_year(session: Session) -> None:
     assert [make.make_plan(session).number for _ in range(2)] == ["F2026-3601020001-01", "F2026-3601020001-02"]
     assert make.make_plan(session, school_year="2027-2028").number == "F2027-3601020001-01"
+
+
+def test_a_new_plan_makes_up_no_ids(session: Session) -> None:
+    """Two items of one id, or an id that a point's place could be mistaken for, are items with ids of their own."""
+    known = make.make_plan(session).items[0].id
+    for given in (["x", "x"], ["", ""], [known, known], ["a.hours", "a"], ["0", "0"]):
+        plan = make.make_plan(session, items=[make.item(id=one, title=f"项目{n}") for n, one in enumerate(given)])
+        ids = [item.id for item in plan.items]
+        assert len(set(ids)) == 2
+        assert not {"x", "", "a.hours", "a", "0"} & set(ids)
+
+
+def test_q14_a_central_school_plans_for_village_schools_of_its_county_and_nobody_else(session: Session) -> None:
+    central = next(unit for unit in make.units().values() if unit.kind == "central_school")
+    who = make.school_admin(central.path, "central")
+    near = drafting.coverable(session, directory.unit(session, central.path))
+    assert near
+    assert {unit.kind for unit in near} <= {"village_school", "one_teacher_school"}
+    plan = make.make_plan(session, who, covers=[near[0].path, near[0].path])
+    assert [cover["name"] for cover in plan.covers] == [near[0].name]
+    for stranger in (make.QINGFENG, make.DONGHU, "nowhere/", central.path):
+        with pytest.raises(Invalid) as caught:
+            make.make_plan(session, who, covers=[stranger])
+        assert list(caught.value.fields) == ["covers"]
+    with pytest.raises(Invalid, match="有内容需要改正"):
+        make.make_plan(session, covers=[near[0].path])

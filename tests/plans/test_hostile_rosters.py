@@ -68,6 +68,6 @@ def test_hours_of_any_size_are_an_error_of_their_cell(call_as: As, hours: str) -
     rows = make.roster_rows(2)
     rows[1][2] = hours
     report = county("POST", path + "?dry_run=true", data=sheet(rows))
-    assert report.status_code == 200, report.text
+    assert report.status_code == 201, report.text
     assert [(error["cell"], "不是数字" in error["message"]) for error in report.json["errors"]] == [("C3", True)]
     assert county("POST", path, data=sheet(rows)).status_code == 422

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
 from services.plans.files import store
-from services.plans.projects import auditing, importing, queries
-from services.plans.projects.models import RosterUpload
+from services.plans.projects import auditing, history, queries
+from services.plans.projects.models import ProjectStatus, Quota, RosterUpload
+from services.plans.rosters import bulk, importing
 from services.plans.tasks import JOBS
 from shared.database import Database
 from shared.directory import PersonCopy
-from shared.errors import Invalid, NotAllowed, NotFound
+from shared.errors import Conflict, Invalid, NotAllowed, NotFound
 from shared.jobs import JobRow, run_job
 from shared.service import Runtime
 from tests.plans import builders as make
+from tests.plans.test_concurrency import at_once
 
 COUNTY, AUDITOR = make.actor("county.donghu"), make.actor("audit.donghu")
 SCHOOL = make.actor("school.qingfeng")
@@ -123,3 +127,143 @@ def test_the_job_checks_again_and_writes_nothing_when_somebody_has_left(database
         assert job.state == "failed"
         assert "1 行需要改正" in str(job.error)
         assert session.scalars(queries.results(project)).all() == []
+
+
+def test_t7_the_same_file_twice_changes_nothing(session: Session) -> None:
+    project = make.make_project(session)
+    rows = make.roster_rows(3)
+    make.bring_in(session, project, rows)
+    session.refresh(project)
+    before = project.version
+    assert make.bring_in(session, project, rows)["unchanged"] == 3
+    session.refresh(project)
+    assert project.version == before
+    assert [line.act for line in history.lines(session, project)].count("import") == 1
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5_000])
+def test_rows_are_written_many_at_a_time(session: Session, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    monkeypatch.setattr(bulk, "CHUNK", chunk)
+    project = make.make_project(session)
+    rows = make.roster_rows(5)
+    rows[4] = [*rows[4][:3], "不合格", "备注\t\\N 换\n行"]
+    assert make.bring_in(session, project, rows)["inserted"] == 5
+    for row in rows[:3]:
+        row[2] = "12.5"
+    assert make.bring_in(session, project, rows)["updated"] == 3
+    found = make.results(session, project)
+    assert [(r.hours, r.passed) for r in found] == [(Decimal("12.5"), True)] * 3 + [(60, True), (60, False)]
+    assert found[4].note == "备注\t\\N 换\n行"
+    assert {(r.state, r.attempt, r.credits_state, r.credits) for r in found} == {("entered", 0, "none", None)}
+    assert all(r.entered_at.tzinfo is not None for r in found)
+
+
+def test_attendance_is_kept_and_a_file_without_it_leaves_it(session: Session) -> None:
+    project = make.make_project(session)
+    rows = [[*row[:4], attendance] for row, attendance in zip(make.roster_rows(3), ("全勤", 0.95, ""), strict=True)]
+    header = ["身份证号", "姓名", "学时", "考核结果", "出勤"]
+    upload = make.upload(make.workbook(rows, header=header))
+    found = importing.check_roster(session, project, upload, make.IDENTITY_KEY.encode())
+    kept = importing.keep_roster(session, COUNTY, project.id, upload, found.report())
+    importing.import_roster(session, kept, found)
+    assert [r.attendance for r in make.results(session, project)] == ["全勤", "95%", None]
+    assert make.bring_in(session, project, make.roster_rows(3))["unchanged"] == 3
+    assert [r.attendance for r in make.results(session, project)] == ["全勤", "95%", None]
+
+
+def test_seats_count_who_is_registered_already(session: Session) -> None:
+    people = [p for p in make.teachers(200) if p.unit_path == make.QINGFENG][:3]
+    rows = [[p.identity, p.name, 60, "合格", ""] for p in people]
+    project = make.make_project(session)
+    session.add(Quota(project_id=project.id, unit_path=make.QINGFENG, unit_name="青枫小学", seats=2))
+    session.flush()
+    session.expire(project)
+    key = make.IDENTITY_KEY.encode()
+
+    def errors(rows: list[list[object]]) -> list[str]:
+        upload = make.upload(make.workbook(rows))
+        return [e["cell"] for e in importing.check_roster(session, project, upload, key).report()["errors"]]
+
+    assert errors(rows) == ["A4"]
+    make.bring_in(session, project, rows[:2])
+    assert errors(rows[:2]) == []  # who is in the file takes the seat that he has
+    assert errors(rows[2:]) == ["A2"]
+    assert errors(rows[1:]) == ["A3"]
+
+
+def test_good_rows_may_go_first_and_the_others_follow(session: Session) -> None:
+    """T7, B8: said deliberately, never by itself."""
+    project = make.make_project(session)
+    rows = make.roster_rows(4)
+    rows[1][3] = "优秀"
+    upload = make.upload(make.workbook(rows))
+    found = importing.check_roster(session, project, upload, make.IDENTITY_KEY.encode())
+    kept = importing.keep_roster(session, COUNTY, project.id, upload, found.report())
+    with pytest.raises(Invalid, match="1 行需要改正"):
+        importing.start_import(session, COUNTY, project.id, kept.id)
+    assert importing.start_import(session, COUNTY, project.id, kept.id, good_only=True)
+    report = importing.import_roster(session, kept, found)
+    assert (report["inserted"], report["left_out"]) == (3, 1)
+    assert "1 行有错误没有导入" in report["text"]
+    rows[1][3] = "合格"
+    assert make.bring_in(session, project, rows[1:2])["inserted"] == 1
+    assert len(make.results(session, project)) == 4
+
+
+def test_a_file_without_one_good_row_has_nothing_to_import(session: Session) -> None:
+    project = make.make_project(session)
+    rows = make.roster_rows(1)
+    rows[0][3] = "优秀"
+    upload = make.upload(make.workbook(rows))
+    report = importing.check_roster(session, project, upload, make.IDENTITY_KEY.encode()).report()
+    kept = importing.keep_roster(session, COUNTY, project.id, upload, report)
+    with pytest.raises(Invalid, match="没有无误的行"):
+        importing.start_import(session, COUNTY, project.id, kept.id, good_only=True)
+
+
+def test_nothing_comes_into_a_project_that_is_closed(session: Session) -> None:
+    """T8: not by an upload, not by a button pressed before, not by a job that is under way."""
+    project = make.make_project(session)
+    upload = make.upload(make.workbook(make.roster_rows(1)))
+    found = importing.check_roster(session, project, upload, make.IDENTITY_KEY.encode())
+    kept = importing.keep_roster(session, COUNTY, project.id, upload, found.report())
+    project.status = ProjectStatus.VOIDED.value
+    session.flush()
+    with pytest.raises(Conflict, match="作废"):
+        importing.keep_roster(session, COUNTY, project.id, upload, found.report())
+    with pytest.raises(Conflict, match="作废"):
+        importing.start_import(session, COUNTY, project.id, kept.id)
+    with pytest.raises(Conflict, match="作废"):
+        importing.import_roster(session, kept, found)
+    assert make.results(session, project) == []
+
+
+def test_progress_is_told_every_so_many_rows(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert importing.STEP <= 5_000
+    monkeypatch.setattr(importing, "STEP", 2)
+    project = make.make_project(session)
+    seen: list[tuple[int, int]] = []
+    upload = make.upload(make.workbook(make.roster_rows(5)))
+    importing.read_roster(project, upload, make.IDENTITY_KEY.encode(), lambda done, total: seen.append((done, total)))
+    assert seen == [(2, 5), (4, 5)]
+
+
+@pytest.mark.servers
+def test_two_imports_at_once_register_everybody_once(postgres: Database) -> None:
+    with postgres.transaction() as session:
+        project = make.make_project(session)
+        upload = make.upload(make.workbook(make.roster_rows(20)))
+        found = importing.check_roster(session, project, upload, make.IDENTITY_KEY.encode())
+        both = [importing.keep_roster(session, COUNTY, project.id, upload, found.report()) for _ in range(2)]
+
+    def bring(kept: RosterUpload) -> Callable[[], dict[str, Any]]:
+        def act() -> dict[str, Any]:
+            with postgres.transaction() as session:
+                return importing.import_roster(session, session.get_one(RosterUpload, kept.id), found)
+
+        return act
+
+    reports = at_once(*map(bring, both))
+    assert sorted((r["inserted"], r["unchanged"]) for r in reports) == [(0, 20), (20, 0)]
+    with postgres.reading() as session:
+        assert len(session.scalars(queries.results(project)).all()) == 20

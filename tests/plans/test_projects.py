@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
-from services.plans.projects import queries
-from shared.actors import Office
+from services.plans.approval.queries import approved_plan
+from services.plans.projects import conversion, history, queries
+from shared import directory
+from shared.actors import Actor, Office
 from shared.errors import Invalid, NotAllowed
+from shared.events.accounts import HolderPersonal, HoldersChanged, OfficeRecord
 from tests.plans import builders as make
 
 SCHOOL = make.actor("school.qingfeng")
+
+
+def put_in_post(session: Session, path: str, office: Office, who: list[Actor], version: int) -> None:
+    """Those hold the office of that area from now on, and nobody else."""
+    holders = [HolderPersonal(account_id=a.account_id, person_id=a.person_id, name=a.name) for a in who]
+    record = OfficeRecord(unit_path=path, office=office, version=version, body=make.units()[path].body, holders=holders)
+    directory.apply_holders(session, HoldersChanged(offices=[record]))
 
 
 def test_a_county_publishes_and_sees_what_one_participant_gets(session: Session) -> None:
@@ -34,7 +45,7 @@ def test_a_school_needs_an_approved_plan_of_its_own(session: Session) -> None:
         make.make_project(session, SCHOOL, **body)
     assert "plan_item_id" in caught.value.fields
     waiting = make.submit(session, make.make_plan(session))
-    with pytest.raises(Invalid, match="已通过"):
+    with pytest.raises(Invalid, match="审核通过"):
         make.make_project(session, SCHOOL, **body, plan_id=waiting.id, plan_item_id=waiting.items[0].id)
     plan = make.approved_plan(session)
     project = make.make_project(session, SCHOOL, **body, plan_id=plan.id, plan_item_id=plan.items[0].id)
@@ -139,6 +150,54 @@ def test_what_is_absurd_is_refused(session: Session, changes: dict[str, Any], fi
     with pytest.raises(Invalid) as caught:
         make.make_project(session, **changes)
     assert list(caught.value.fields) == [field]
+
+
+def test_t11_the_only_auditor_cannot_publish_what_nobody_could_audit(session: Session) -> None:
+    """Somebody else may publish there, or a second auditor is put in post."""
+    only = make.actor("county.donghu")
+    others = ("county.donghu2", "audit.donghu")
+    put_in_post(session, make.DONGHU, Office.RESULT_AUDIT, [only], version=2)
+    with pytest.raises(Invalid) as caught:
+        make.make_project(session, only)
+    (sentence,) = caught.value.fields["organizer_unit_code"]
+    assert "在岗的成绩审核人只有您本人" in sentence
+    assert make.make_project(session, make.actor(others[0])).published_by == others[0]
+    put_in_post(session, make.DONGHU, Office.RESULT_AUDIT, [only, make.actor(others[1])], version=3)
+    assert make.make_project(session, only).published_by == only.account_id
+
+
+def test_whom_it_is_for_and_its_publicity_are_kept(session: Session) -> None:
+    project = make.make_project(session, stages=["junior"], subjects=["数学", "物理"], publicity_days=5)
+    session.expire_all()
+    assert (project.stages, project.subjects, project.publicity_days) == (["junior"], ["数学", "物理"], 5)
+    assert (project.covers, project.version, project.correction) == ([], 1, 0)
+    (line,) = history.lines(session, project)
+    assert (line.act, line.body, line.actor_name) == ("publish", project.organizer_name, project.published_by_name)
+
+
+def test_a_training_under_a_joint_plan_covers_its_village_schools(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = make.approved_plan(session)
+    village = "360000/360100/360102/3601020002/"
+
+    def joint(*wanted: Any) -> Any:
+        found, content = approved_plan(*wanted)
+        covered = SimpleNamespace(unit_path=village)
+        return found, SimpleNamespace(items=content.items, covers=(covered,))
+
+    monkeypatch.setattr(conversion, "approved_plan", joint)
+    project = make.make_project(
+        session,
+        SCHOOL,
+        category="school_training",
+        hours=Decimal(20),
+        plan_id=plan.id,
+        plan_item_id=plan.items[0].id,
+        quotas=[{"unit_code": "3601020002", "seats": 2}],
+    )
+    assert project.covers == [village]
+    assert [quota.unit_path for quota in project.quotas] == [village]
 
 
 def test_a_fallback_training_needs_a_filed_scheme(session: Session) -> None:

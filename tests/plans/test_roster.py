@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
-import zipfile
+from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from services.plans.files import look_at
-from services.plans.projects import roster, spreadsheet
-from services.plans.projects.spreadsheet import KINDS, read_rows
+from services.plans.rosters import roster, spreadsheet
+from services.plans.rosters.spreadsheet import KINDS, read_rows
 from shared.errors import Invalid
 from shared.identity import identity_hash
 from tests.plans import builders as make
@@ -23,11 +23,31 @@ DATA = Path(__file__).parent.parent / "data"
 KEY = b"key"
 
 
+@dataclass
 class Someone:
     """A person of the register."""
 
-    def __init__(self, name: str, unit_path: str) -> None:
-        self.name, self.unit_path = name, unit_path
+    name: str
+    unit_path: str
+    kind: str = "in_service"
+    stage: str | None = "primary"
+    subject: str | None = None
+    seconded_from: date | None = None
+    seconded_to: date | None = None
+
+
+@dataclass
+class Training:
+    """A county's training, as far as a roster is matched with it."""
+
+    organizer_path: str = make.DONGHU
+    organizer_name: str = "东湖区"
+    authority_name: str = "东湖区"
+    area_path: str = make.DONGHU
+    covers: list[str] = field(default_factory=list)
+    stages: list[str] = field(default_factory=list)
+    subjects: list[str] = field(default_factory=list)
+    held_from: date = date(2026, 10, 12)
 
 
 def checked(rows: list[list[Any]], hours: int = 60, **options: Any) -> roster.Roster:
@@ -79,6 +99,7 @@ CELLS = [
     ({"hours": 0}, "C2", "学时为 0"),
     ({"result": ""}, "D2", "为空"),
     ({"result": "优秀"}, "D2", "“优秀”无法识别"),
+    ({"identity": "360102196507010000"}, "A2", "末尾为 000"),
 ]
 
 
@@ -115,8 +136,71 @@ def test_people_are_matched_with_the_register() -> None:
     ]
     for people, words in cases:
         found = checked([row()])
-        roster.match(found, people, make.DONGHU, "东湖区")
+        roster.match(found, people, Training())
         assert [words in error.message for error in found.errors] == ([True] if words else [])
+
+
+def test_faq_q20_q21_exempt_people_are_a_hint_and_no_error() -> None:
+    """T7: their credits are recorded whatever the judgement, so nobody is kept off a roster."""
+    person = make.teachers(1)[0]
+    hashed = identity_hash(person.identity, KEY)
+    seconded = {"seconded_from": date(2026, 9, 1), "seconded_to": date(2026, 12, 31)}
+    cases: list[tuple[dict[str, Any], str | None]] = [
+        ({}, None),
+        ({"kind": "education_authority_staff"}, "第 20 问"),
+        ({"kind": "seconded_to_authority"}, "第 21 问"),
+        (seconded, "第 21 问"),
+        ({**seconded, "seconded_to": date(2026, 9, 30)}, None),
+        ({**seconded, "seconded_to": None}, "第 21 问"),
+    ]
+    for facts, words in cases:
+        found = checked([row()])
+        roster.match(found, {hashed: Someone(person.name, make.QINGFENG, **facts)}, Training())
+        report = found.report()
+        assert (report["errors"], report["good"]) == ([], 1)
+        assert [(w["cell"], words in w["message"]) for w in report["warnings"]] == ([("A2", True)] if words else [])
+        assert report["warning_count"] == len(report["warnings"])
+
+
+def test_faq_q19_stage_and_subject_and_the_schools_of_a_joint_plan() -> None:
+    person = make.teachers(1)[0]
+    hashed = identity_hash(person.identity, KEY)
+    village = "360000/360100/360103/3601030001/"
+    cases: list[tuple[dict[str, Any], Someone, str | None]] = [
+        ({"stages": ["primary"]}, Someone(person.name, make.QINGFENG), None),
+        ({"stages": ["junior"]}, Someone(person.name, make.QINGFENG), "学段"),
+        ({"subjects": ["数学"]}, Someone(person.name, make.QINGFENG, subject="语文"), "语文"),
+        ({}, Someone(person.name, village), "没有登记"),
+        ({"covers": [village]}, Someone(person.name, village), None),
+    ]
+    for facts, someone, words in cases:
+        found = checked([row()])
+        roster.match(found, {hashed: someone}, Training(**facts))
+        assert [(e.cell, words in e.message) for e in found.errors] == ([("A2", True)] if words else [])
+
+
+WITH_ATTENDANCE = ["身份证号", "姓名", "学时", "考核结果", "出勤"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "kept"),
+    [
+        ("", None), ("全勤", "全勤"), ("95%", "95%"), (" 95 ％", "95%"), (95, "95%"), (0.95, "95%"), (0.955, "95.5%"),
+        (1, "100%"), ("0%", "0%"), ("1%", "1%"),
+    ],
+)  # fmt: skip
+def test_attendance_is_full_or_a_percentage(cell: Any, kept: str | None) -> None:
+    person = make.teachers(1)[0]
+    found = checked([[person.identity, person.name, 60, "合格", cell]], header=WITH_ATTENDANCE)
+    assert found.errors == []
+    assert found.entries[0].attendance == kept
+
+
+@pytest.mark.parametrize("cell", ["101%", "-1%", "常到", True, "nan", "1E+9999"])
+def test_attendance_that_cannot_be_read_is_named(cell: Any) -> None:
+    person = make.teachers(1)[0]
+    found = checked([[person.identity, person.name, 60, "合格", cell]], header=WITH_ATTENDANCE)
+    assert [(e.cell, "全勤" in e.message) for e in found.errors] == [("E2", True)]
 
 
 @pytest.mark.parametrize("first_row", [0, 3])
@@ -148,7 +232,7 @@ def test_the_sample_roster_with_errors() -> None:
     upload = look_at("名单.xlsx", (DATA / "roster_with_errors.xlsx").read_bytes(), KINDS)
     found = roster.read(read_rows(upload), KEY, Decimal(60))
     people = {identity_hash(p.identity, KEY): p for p in make.people().values()}
-    roster.match(found, people, make.DONGHU, "东湖区")
+    roster.match(found, people, Training())
     report = found.report()
     assert (report["rows"], report["good"]) == (200, 200 - len(expected))
     assert [(e["row"], e["column"]) for e in report["errors"]] == [(e["row"], e["column"]) for e in expected]
@@ -156,101 +240,11 @@ def test_the_sample_roster_with_errors() -> None:
         assert wanted["keyword"] in error["message"]
 
 
-# Hostile workbooks ---------------------------------------------------------------------------------------------------
-
-
-def rebuilt(change: dict[str, bytes | None], base: bytes | None = None) -> bytes:
-    """A workbook with parts replaced or added."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(base or make.workbook([row()]))) as source:
-        parts: dict[str, bytes | None] = {name: source.read(name) for name in source.namelist()}
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {**parts, **change}.items():
-            if content is not None:
-                archive.writestr(name, content)
-    return buffer.getvalue()
-
-
-SHEET = "xl/worksheets/sheet1.xml"
-NS = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
-
-
-def sheet(*rows: str, head: str = "") -> bytes:
-    """A worksheet part."""
-    return f"{head}<worksheet {NS}><sheetData>{''.join(rows)}</sheetData></worksheet>".encode()
-
-
-FAR = '<row r="1"><c r="A1" t="inlineStr"><is><t>x</t></is></c></row>'
-HOSTILE = [
-    ("far cell", sheet(FAR, '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'), "超出范围"),
-    ("far column", sheet('<row r="1"><c r="XFD1"><v>1</v></c></row>'), "超出范围"),
-    ("lower case", sheet(FAR, '<row r="9"><c r="xfd9"><v>1</v></c></row>'), "超出范围"),
-    ("no reference", sheet('<row r="1048000"><c><v>1</v></c></row>'), "超出范围"),
-    ("prefixed", f'<x:worksheet {NS.replace("xmlns", "xmlns:x")}><x:sheetData><x:row r="1048576">'
-                 '<x:c r="XFD1048576"><x:v>1</x:v></x:c></x:row></x:sheetData></x:worksheet>'.encode(), "超出范围"),
-    ("entities", sheet(FAR, head='<!DOCTYPE x [<!ENTITY a "aaaa">]>'), "不合规范"),
-    ("malformed", b"<worksheet><sheetData></worksheet>", "损坏"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("part", "words"), [case[1:] for case in HOSTILE], ids=[case[0] for case in HOSTILE])
-def test_a_sheet_that_would_hurt_the_reader_is_refused(part: bytes, words: str) -> None:
-    with pytest.raises(Invalid, match=words):
-        list(read_rows(make.upload(rebuilt({SHEET: part}))))
-
-
-def test_a_sheet_may_not_hide_in_a_part_that_is_not_watched() -> None:
-    with zipfile.ZipFile(io.BytesIO(make.workbook([row()]))) as source:
-        relations = source.read("xl/_rels/workbook.xml.rels")
-        part = source.read(SHEET)
-    hidden = rebuilt({
-        "xl/_rels/workbook.xml.rels": relations.replace(b"worksheets/sheet1.xml", b"media/image1.png"),
-        "xl/media/image1.png": part,
-        SHEET: None,
-    })  # fmt: skip
-    with pytest.raises(Invalid, match="不合规范"):
-        list(read_rows(make.upload(hidden)))
-
-
-def test_formatted_but_empty_cells_far_away_do_no_harm() -> None:
-    good = make.workbook([row()])
-    with zipfile.ZipFile(io.BytesIO(good)) as source:
-        part = source.read(SHEET)
-    far = b'<row r="1048576"><c r="XFD1048576" s="1"/></row></sheetData>'
-    rows = list(read_rows(make.upload(rebuilt({SHEET: part.replace(b"</sheetData>", far)}, good))))
-    assert len(rows) == 2
-
-
-def test_bombs_and_broken_archives_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    good = make.workbook([row()])
-    with pytest.raises(Invalid, match="损坏"):
-        list(read_rows(make.upload(good[:-200])))
-    with pytest.raises(Invalid, match="宏"):
-        list(read_rows(make.upload(rebuilt({"xl/vbaProject.bin": b"x"}))))
-    monkeypatch.setattr("services.plans.files.MAX_UNPACKED", 10_000)
-    with pytest.raises(Invalid, match="解压后过大"):
-        list(read_rows(make.upload(rebuilt({"xl/media/x.png": bytes(20_000)}))))
-
-
-def test_sizes_that_lie_are_found_out() -> None:
-    content = bytearray(rebuilt({"xl/media/x.bin": bytes(50_000)}))
-    at = content.rindex(b"xl/media/x.bin") - 46
-    assert content[at : at + 4] == b"PK\x01\x02"
-    content[at + 24 : at + 28] = (10).to_bytes(4, "little")
-    with pytest.raises(Invalid, match="损坏"):
-        list(read_rows(make.upload(bytes(content))))
-
-
 def test_too_many_rows_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roster, "MAX_ROWS", 2)
     with pytest.raises(Invalid, match="超过 2 行"):
         checked([row(), row(), row()])
     assert spreadsheet.MAX_ROWS == 100_000
-
-
-@pytest.mark.parametrize(("index", "letter"), [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA")])
-def test_column_letters(index: int, letter: str) -> None:
-    assert spreadsheet.column_letter(index) == letter
 
 
 def test_every_sentence_is_whole_and_chinese() -> None:

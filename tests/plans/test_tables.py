@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.plans import categories, routes
+from services.plans.approval import checks
 from services.plans.approval import content as contents
 from services.plans.routes import route_in_force
 from services.plans.terms import bounds, first_year, school_year_of
@@ -26,13 +28,13 @@ from shared.tables import TableError
     ],
 )
 def test_stages_follow_from_who_runs_the_school(affiliation: Level, levels: list[str]) -> None:
-    route = route_in_force("school_plan", date(2026, 9, 1))
+    route = route_in_force("school_plan", date(2026, 9, 1), "360000/")
     assert [stage.level for stage in route.stages_of(affiliation)] == levels
 
 
 def test_no_route_before_the_first_version() -> None:
     with pytest.raises(LookupError):
-        route_in_force("school_plan", date(2018, 8, 31))
+        route_in_force("school_plan", date(2018, 8, 31), "360000/")
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,9 @@ def test_no_route_before_the_first_version() -> None:
         (('name = "district_review"', 'name = "county_review"'), "same name"),
         (("since = 2018-09-01", 'since = "soon"'), "since"),
         (('act = "filing"', 'akt = "filing"'), "akt"),
+        (("limit = 10", "limit = 0"), "limit"),
+        (('signs = ["substance", "evidence"]', 'signs = ["colour"]'), "signs"),
+        (('signs = ["substance"]', "signs = []"), "signs"),
     ],
 )
 def test_a_wrong_line_stops_the_service(
@@ -87,8 +92,12 @@ def test_self_organized_training_is_the_schools_and_needs_a_plan() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "year"), [("2026-2027", 2026), ("2026-2028", None), ("2026", None), ("26-27", None), ("", None)]
-)
+    ("text", "year"),
+    [
+        ("2026-2027", 2026), ("2026-2028", None), ("2026", None), ("26-27", None), ("", None),
+        ("2026-2027\n", None), ("２０２６-２０２７", None), ("2026-202７", None), ("2099-2100", None),
+    ],
+)  # fmt: skip
 def test_school_years(text: str, year: int | None) -> None:
     assert first_year(text) == year
 
@@ -97,6 +106,56 @@ def test_a_school_year_begins_in_september() -> None:
     assert school_year_of(date(2026, 8, 31)) == "2025-2026"
     assert school_year_of(date(2026, 9, 1)) == "2026-2027"
     assert bounds("2026-2027") == (date(2026, 9, 1), date(2027, 8, 31))
+
+
+def test_an_overlay_holds_under_its_region_and_the_newest_version_everywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = routes.TABLE.read_text(encoding="utf-8")
+    stage = text[text.index("[[school_plan.v1.stages]]") : text.index('signs = ["substance", "evidence"]')]
+    stage = stage.replace("school_plan.v1.stages", "school_plan.v1.regions.360700.stages") + 'signs = ["substance"]\n'
+    later = "[school_plan.v2]\nsince = 2027-09-01\n" + stage.replace("v1.regions.360700", "v2")
+    table = tmp_path / "routes.toml"
+    table.write_text(text + "\n" + stage + "\n" + later, encoding="utf-8")
+    monkeypatch.setattr(routes, "TABLE", table)
+    found = routes.routes.__wrapped__()
+    monkeypatch.setattr(routes, "routes", lambda: found)
+    on = date(2026, 9, 1)
+    assert route_in_force("school_plan", on, "360000/360700/360702/1/").key == "school_plan.v1@360700"
+    assert route_in_force("school_plan", on, "360000/360100/").key == "school_plan.v1"
+    # A submission keeps the version under which it was submitted: that one is still there.
+    assert route_in_force("school_plan", date(2027, 9, 1), "360000/360700/").key == "school_plan.v2"
+    assert "school_plan.v1@360700" in found
+
+
+def test_no_label_button_or_sentence_says_refused_without_saying_by_what() -> None:
+    """Features, section 3: there is no 驳回. Comments and docstrings may say so; what a user reads may not."""
+    root = Path(routes.__file__).parents[2]
+    files = [p for top in ("services", "shared/ui") for p in (root / top).rglob("*") if p.suffix in TEXTS]
+    assert len(files) > 100
+    said = [path for path in files if "驳回" in _read_by_users(path)]
+    assert said == []
+
+
+TEXTS = {".py", ".html", ".toml", ".js", ".typ"}
+
+
+def _read_by_users(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        tree = ast.parse(text)
+        docs = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        strings = [n for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+        return "\n".join(str(n.value) for n in strings if id(n) not in docs)
+    if path.suffix == ".toml":
+        return "\n".join(line.partition("#")[0] for line in text.splitlines())
+    return text
 
 
 ITEM = contents.Item(
@@ -149,7 +208,18 @@ def of_items(*items: contents.Item) -> contents.Content:
     return replace(CONTENT, items=items)
 
 
+AROUND = checks.Surroundings(today=date(2026, 10, 1), unit_kind="primary")
+SCHEME = replace(
+    CONTENT, kind="fallback_scheme", forecast=contents.Forecast(teachers=3, shortfall=Decimal(9), basis="预判")
+)
 FINDINGS = [
+    (replace(CONTENT, school_year="2024-2025"), "YEAR_CLOSED", True),
+    (of_items(replace(ITEM, hours=Decimal(101))), "TOTALS_BEYOND", False),
+    (of_items(replace(ITEM, kind="workshop")), "WORKSHOP_LEVEL_MISSING", False),
+    (of_items(replace(ITEM, assessment=" ")), "ASSESSMENT_MISSING", False),
+    (replace(CONTENT, covers=(contents.Cover(unit_path="36/", name="某教学点", kind="x"),)), "JOINT_PLAN", False),
+    (replace(SCHEME, forecast=None), "FORECAST_MISSING", True),
+    (replace(SCHEME, attachments=()), "FORECAST_LIST_MISSING", True),
     (of_items(replace(ITEM, hours_per_credit=Decimal("9.9"))), "PLAN_STANDARD_BELOW_COUNTY", True),
     (of_items(replace(ITEM, kind="other", hours_per_credit=Decimal(5))), "PLAN_STANDARD_BELOW_COUNTY", True),
     (of_items(replace(ITEM, kind="other")), "OWN_STANDARD", False),
@@ -165,14 +235,26 @@ FINDINGS = [
 
 @pytest.mark.parametrize(("content", "code", "blocking"), FINDINGS)
 def test_checks_find_it(content: contents.Content, code: str, blocking: bool) -> None:
-    found = [finding for finding in contents.check(content, "primary") if finding.code == code]
+    found = [finding for finding in checks.check(content, AROUND) if finding.code == code]
     assert len(found) == 1
     assert found[0].blocking is blocking
 
 
+@pytest.mark.parametrize(
+    ("around", "code"),
+    [
+        (replace(AROUND, unit_kind="village_school"), "VILLAGE_SCHOOL"),
+        (replace(AROUND, same_year=("F2026-1-01",)), "PLAN_DOUBLED"),
+        (replace(AROUND, like_last_year=True), "LIKE_LAST_YEAR"),
+    ],
+)
+def test_checks_find_what_lies_around_it(around: checks.Surroundings, code: str) -> None:
+    assert [(finding.code, finding.blocking) for finding in checks.check(CONTENT, around)] == [(code, False)]
+
+
 def test_a_good_plan_has_no_findings_and_a_stricter_rate_is_allowed() -> None:
     stricter = replace(CONTENT, items=(replace(ITEM, hours_per_credit=Decimal(12)),))
-    assert contents.check(stricter, "primary") == []
+    assert checks.check(stricter, AROUND) == []
 
 
 def test_points_may_be_tied_to_every_field_and_file() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from services.plans import workflow
+from services.plans.acts import ACTS
 from services.plans.approval.models import Plan, PlanAuthor
 from shared import outbox
 from shared.actors import Actor
@@ -15,14 +15,17 @@ from shared.errors import Conflict
 from shared.ui.filters import local_time
 
 
-def require_version(plan: Plan, version: int) -> None:
+def require_version(plan: Plan, version: int, *, as_owner: bool = False) -> None:
     """Two people at once: the row is locked, so whoever comes second sees here that the first was faster.
 
-    Raises `Conflict` that says who did what, and when (T2, A15).
+    Raises `Conflict` that says who did what, and when (T2, A15); `as_owner`: without what is among reviewers (A16).
     """
     if plan.version == version:
         return
-    label = workflow.ACTS[plan.changed_what].label if plan.changed_what in workflow.ACTS else "修改"
+    act = ACTS.get(plan.changed_what)
+    if as_owner and act is not None and act.internal:
+        raise Conflict("状态已有更新，请刷新页面后再办理。", version=plan.version)
+    label = act.label if act else "修改"
     raise Conflict(
         f"已由{plan.changed_by_name}于 {local_time(plan.changed_at)} 办理：{label}。请查看最新内容后再办理。",
         decided_by=plan.changed_by_name,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.plans import routes, terms, workflow
+from services.plans import kinds, routes, terms, workflow
 from services.plans.approval import content as contents
 from services.plans.approval import queries
 from services.plans.approval.changes import mark_author, mark_change, require_version
@@ -17,12 +19,16 @@ from services.plans.files import Upload
 from services.plans.models import next_number
 from services.plans.workflow import Status
 from shared import directory
-from shared.actors import Actor, Level, Office
-from shared.database import new_id, utc_now
+from shared.actors import Actor, Level, ancestors
+from shared.database import new_id, under, utc_now
 from shared.errors import Conflict, Invalid, NotAllowed, NotFound
 
-SCHOOL_PLAN = "school_plan"
 MAX_ATTACHMENTS = 20
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+JOINT_PLANNERS = ("central_school",)
+"""Kinds of school that plan for others as well."""
+COVERED = ("village_school", "one_teacher_school")
+"""Kinds of unit for which they may (FAQ-Q14, Q18)."""
 
 
 def create_plan(
@@ -33,15 +39,25 @@ def create_plan(
     title: str,
     aims: str,
     items: Sequence[Mapping[str, Any]],
+    kind: str = "school_plan",
+    covers: Sequence[str] = (),
+    forecast: Mapping[str, Any] | None = None,
     unit_code: str | None = None,
+    amends_id: str | None = None,
 ) -> Plan:
-    """A new draft of the actor's own school (FAQ-Q15; a village school may have its own, FAQ-Q14).
+    """A new draft of the actor's own unit (FAQ-Q15; a village school may have its own, FAQ-Q14; a scheme, FAQ-Q11).
 
-    `unit_code` chooses among several schools. Raises `NotAllowed` or `Invalid`.
+    `unit_code` chooses among several units; `covers`: paths of the units for which a joint plan speaks as well.
+    Raises `NotAllowed` or `Invalid`.
     """
-    posts = [p for p in actor.posts_of(Office.SCHOOL_ADMIN) if unit_code in (None, p.unit.code)]
+    sort = kinds.KINDS[kind]
+    posts = [
+        post
+        for post in actor.posts_of(sort.owner)
+        if unit_code in (None, post.unit.code) and post.unit.level in sort.levels
+    ]
     if not posts:
-        raise NotAllowed("只有学校管理员可以为本校申报方案。")
+        raise NotAllowed(f"您的账号没有申报{sort.title}的岗位。")
     unit = directory.unit(session, posts[0].unit.path)
     levels = queries.reviewing_units(session, unit.path)
     affiliation = next((level for level in (Level.COUNTY, Level.DISTRICT, Level.PROVINCE) if level in levels), None)
@@ -50,21 +66,22 @@ def create_plan(
     now = utc_now()
     plan = Plan(
         id=new_id(),
-        kind=SCHOOL_PLAN,
-        number=next_number(session, f"F{terms.first_year(school_year)}-{posts[0].unit.code}", 2),
+        kind=kind,
+        number=next_number(session, f"{sort.prefix}{terms.first_year(school_year)}-{posts[0].unit.code}", 2),
         unit_path=unit.path,
         unit_name=unit.name,
         unit_kind=unit.kind,
         affiliation=affiliation.value,
         status=Status.DRAFT.value,
-        route=routes.route_in_force(SCHOOL_PLAN, terms.china_date(now)).key,
+        route=routes.route_in_force(kind, terms.china_date(now), unit.path).key,
         round=0,
         version=0,
+        amends_id=amends_id,
         created_by=actor.account_id,
         created_by_name=actor.name,
         created_at=now,
     )
-    _fill(plan, school_year=school_year, title=title, aims=aims, items=items)
+    _fill(session, plan, school_year, title, aims, items, covers, forecast)
     session.add(plan)
     _edited(session, plan, actor, now)
     return plan
@@ -80,10 +97,12 @@ def change_plan(
     title: str,
     aims: str,
     items: Sequence[Mapping[str, Any]],
+    covers: Sequence[str] = (),
+    forecast: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Replaces the working copy. Raises `Conflict` when it has changed since `version`, or is not with the school."""
     plan = _editable(session, actor, plan_id, version)
-    _fill(plan, school_year=school_year, title=title, aims=aims, items=items)
+    _fill(session, plan, school_year, title, aims, items, covers, forecast)
     _edited(session, plan, actor, utc_now())
     return plan
 
@@ -133,27 +152,71 @@ def detach(session: Session, actor: Actor, plan_id: str, attachment_id: str, *, 
 def _editable(session: Session, actor: Actor, plan_id: str, version: int | None) -> Plan:
     plan = queries.find_plan(session, actor, plan_id, lock=True)
     if not queries.is_owner(actor, plan):
-        raise NotAllowed("只有本校的学校管理员可以修改方案。")
+        raise NotAllowed("只有申报单位的管理员可以修改。")
     if version is not None:
-        require_version(plan, version)
+        require_version(plan, version, as_owner=True)
     if plan.status not in workflow.WITH_SCHOOL:
         raise Conflict(
-            f"此方案目前为“{queries.status_title(plan)}”，由{queries.holder(session, plan)}办理，不能修改。",
+            f"目前为“{queries.status_title(plan)}”，由{queries.holder(session, plan)}办理，不能修改。",
             status_now=plan.status,
         )
     return plan
 
 
-def _fill(plan: Plan, *, school_year: str, title: str, aims: str, items: Sequence[Mapping[str, Any]]) -> None:
+def coverable(session: Session, unit: directory.UnitCopy) -> list[directory.UnitCopy]:
+    """Village schools and one-teacher schools for which that school may plan as well: those of the same county."""
+    if unit.kind not in JOINT_PLANNERS:
+        return []
+    area = next(iter(list(ancestors(unit.path))[1:]), "")
+    query = select(directory.UnitCopy).where(
+        under(directory.UnitCopy.path, area),
+        directory.UnitCopy.kind.in_(COVERED),
+        directory.UnitCopy.active,
+        directory.UnitCopy.path != unit.path,
+    )
+    return list(session.scalars(query.order_by(directory.UnitCopy.path)))
+
+
+def _fill(
+    session: Session,
+    plan: Plan,
+    school_year: str,
+    title: str,
+    aims: str,
+    items: Sequence[Mapping[str, Any]],
+    covers: Sequence[str],
+    forecast: Mapping[str, Any] | None,
+) -> None:
     """The working copy; an item that names its id stays the same item, so that versions can be compared."""
+    sort = kinds.KINDS[plan.kind]
+    wrong = {
+        f"items.{number}.kind": [f"{sort.title}不能有“{contents.ITEM_KINDS[item['kind']]}”项目，请另选形式。"]
+        for number, item in enumerate(items)
+        if item["kind"] not in sort.item_kinds
+    }
+    allowed = (
+        {unit.path: unit for unit in coverable(session, directory.unit(session, plan.unit_path))} if covers else {}
+    )
+    if strangers := [path for path in covers if path not in allowed or not sort.covers]:
+        wrong["covers"] = [f"不能联合申报：{'、'.join(strangers)}；只有中心校可为本县的村小、教学点联合申报。"]
+    if wrong:
+        raise Invalid("有内容需要改正。", fields=wrong)
     plan.school_year, plan.title, plan.aims = school_year, title.strip(), aims.strip()
+    plan.covers = [{"unit_path": p, "name": allowed[p].name, "kind": allowed[p].kind} for p in dict.fromkeys(covers)]
+    plan.forecast = None
+    if sort.forecast and forecast:
+        shortfall = f"{forecast['shortfall']:.2f}"
+        plan.forecast = {"teachers": forecast["teachers"], "shortfall": shortfall, "basis": forecast["basis"].strip()}
     known = {item.id: item for item in plan.items}
-    kept = []
+    kept: list[PlanItem] = []
     for position, values in enumerate(items):
-        item = known.pop(values.get("id") or "", None) or PlanItem(id=new_id())
+        given = values.get("id") or ""
+        # A new plan may bring ids, a copy those of its source; each once, and none that a place could be mistaken for.
+        brought = plan.version == 0 and _ID.fullmatch(given) and given not in {one.id for one in kept}
+        item = known.pop(given, None) or PlanItem(id=given if brought else new_id())
         item.position = position
         for name in contents.ITEM_FIELDS:
-            setattr(item, name, values[name])
+            setattr(item, name, values.get(name, ""))
         kept.append(item)
     plan.items = kept
     content = plan.content()
@@ -162,5 +225,8 @@ def _fill(plan: Plan, *, school_year: str, title: str, aims: str, items: Sequenc
 
 def _edited(session: Session, plan: Plan, actor: Actor, now: datetime) -> None:
     mark_change(plan, actor, "edit", now)
+    if plan.status == Status.RETURNED:
+        # Whoever mends it has seen it: from now on the return cannot be taken back from under the school's hands.
+        plan.opened_at = plan.opened_at or now
     session.flush()
     mark_author(session, plan, actor, now)

@@ -1,4 +1,4 @@
-"""Tables of submissions. What has been decided is appended and never changed: the last lines of this file see to it."""
+"""Tables of submissions: the working copy and where it stands, its items and files, and its frozen versions."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, event
+from sqlalchemy import Boolean, CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, event, inspect, text
 from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
 
 from services.plans.approval import content
 from services.plans.models import Base
-from services.plans.workflow import Status
+from services.plans.workflow import Pending, Status
 from shared.database import Hundredths, IdType, JsonType, PathType, UtcDateTime, new_id
 
 _STATUSES = ", ".join(f"'{status.value}'" for status in Status)
+_PENDING = ", ".join(f"'{pending.value}'" for pending in Pending)
 _ITEM_KINDS = ", ".join(f"'{kind}'" for kind in content.ITEM_KINDS)
 
 
@@ -24,13 +25,38 @@ class Plan(Base):
     __tablename__ = "plans"
     __table_args__ = (
         CheckConstraint(f"status IN ({_STATUSES})", name="status"),
+        CheckConstraint(f"pending IN ({_PENDING})", name="pending"),
         # Where somebody decides, and only then: a submission is in one queue or in none.
         CheckConstraint(
-            "(status = 'under_review') = (reviewing_path IS NOT NULL AND stage IS NOT NULL AND entered_at IS NOT NULL)",
+            "(status = 'under_review' OR (status = 'approved' AND pending IS NOT NULL))"
+            " = (reviewing_path IS NOT NULL AND stage IS NOT NULL AND entered_at IS NOT NULL)",
             name="one_queue",
         ),
-        Index("ix_plans_queue", "reviewing_path", "reviewing_office", "entered_at", "id"),
+        # The order of a queue, and all that says whose turn it is: what waits is counted without reading the table.
+        Index(
+            "ix_plans_waiting",
+            "reviewing_path",
+            "reviewing_office",
+            "entered_at",
+            "id",
+            postgresql_include=[
+                "pending",
+                "due_at",
+                "warn_at",
+                "claimed_at",
+                "assignee_id",
+                "unit_path",
+                "kind",
+                "status",
+            ],
+            postgresql_where=text("reviewing_path IS NOT NULL"),
+            sqlite_where=text("reviewing_path IS NOT NULL"),
+        ),
+        Index("ix_plans_pending", "pending", "reviewing_path"),
+        Index("ix_plans_returned", "returned_by_path", "status", "id"),
+        Index("ix_plans_due", "due_at", "id"),
         Index("ix_plans_unit", "unit_path", "id"),
+        Index("ix_plans_year", "unit_path", "kind", "submitted_year"),
     )
 
     id: Mapped[str] = mapped_column(IdType, primary_key=True, default=new_id)
@@ -44,6 +70,14 @@ class Plan(Base):
     school_year: Mapped[str] = mapped_column(String(9))
     title: Mapped[str] = mapped_column(String(100))
     aims: Mapped[str] = mapped_column(Text)
+    covers: Mapped[list[dict[str, str]]] = mapped_column(JsonType, default=list)
+    """Joint plan: `[{unit_path, name, kind}]` of the further units."""
+    forecast: Mapped[dict[str, Any] | None] = mapped_column(JsonType)
+    """Fallback scheme: `{teachers, shortfall, basis}`."""
+    amends_id: Mapped[str | None] = mapped_column(ForeignKey("plans.id"), index=True)
+    """The approved submission that this one is to replace."""
+    superseded_by_id: Mapped[str | None] = mapped_column(IdType)
+    """The approved amendment that has replaced it."""
     total_hours: Mapped[Decimal] = mapped_column(Hundredths)
     total_credits: Mapped[Decimal] = mapped_column(Hundredths)
 
@@ -53,7 +87,27 @@ class Plan(Base):
     reviewing_office: Mapped[str | None] = mapped_column(String(40))
     entered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     """When it came to the present stage."""
-    return_stage: Mapped[str | None] = mapped_column(String(40))
+    pending: Mapped[str | None] = mapped_column(String(20))
+    """For whose word it waits besides (`workflow.Pending`)."""
+    policy_category: Mapped[str | None] = mapped_column(String(40), index=True)
+    """The question that is pending with the province, while it is parked."""
+    returned_by_path: Mapped[str | None] = mapped_column(PathType)
+    """Unit that returned it, while the school mends it."""
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When whoever has it now first opened it."""
+    assignee_id: Mapped[str | None] = mapped_column(IdType)
+    """Account to which it was handed (转办); None: whoever is in post."""
+    assignee_name: Mapped[str | None] = mapped_column(String(60))
+    claimed_by: Mapped[str | None] = mapped_column(IdType)
+    """Who is working on it (处理中): a hint for colleagues, never a lock."""
+    claimed_by_name: Mapped[str | None] = mapped_column(String(60))
+    claimed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """End of the limit; None while the clock stands or the year has no calendar. Derived: the history says the same."""
+    warn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """From then on two working days are left (黄灯)."""
+    overdue_told: Mapped[bool] = mapped_column(Boolean, default=False)
+    """The level above has been told of this visit."""
     route: Mapped[str] = mapped_column(String(60))
     """Key of the route version; fixed by the first submission."""
     round: Mapped[int] = mapped_column(Integer, default=0)
@@ -92,6 +146,8 @@ class Plan(Base):
             aims=self.aims,
             items=tuple(item.content() for item in self.items),
             attachments=tuple(file.content() for file in self.attachments if file.removed_at is None),
+            covers=tuple(content.Cover(**cover) for cover in self.covers or ()),
+            forecast=content.forecast_of(self.forecast),
         )
 
 
@@ -101,33 +157,25 @@ class PlanItem(Base):
     __tablename__ = "plan_items"
     __table_args__ = (CheckConstraint(f"kind IN ({_ITEM_KINDS})", name="kind"),)
 
+    plan_id: Mapped[str] = mapped_column(ForeignKey("plans.id"), primary_key=True)
     id: Mapped[str] = mapped_column(IdType, primary_key=True, default=new_id)
-    plan_id: Mapped[str] = mapped_column(ForeignKey("plans.id"), index=True)
+    """Unique in its plan: a copy (amendment, next year's) keeps the ids, so that the two can be compared."""
     position: Mapped[int] = mapped_column(Integer)
     kind: Mapped[str] = mapped_column(String(30))
     title: Mapped[str] = mapped_column(String(100))
+    level: Mapped[str] = mapped_column(String(20), default="")
     hours: Mapped[Decimal] = mapped_column(Hundredths)
     hours_per_credit: Mapped[Decimal] = mapped_column(Hundredths)
     held_from: Mapped[date | None] = mapped_column(Date)
     held_to: Mapped[date | None] = mapped_column(Date)
+    audience: Mapped[str] = mapped_column(String(100), default="")
     responsible: Mapped[str] = mapped_column(String(60))
     assessment: Mapped[str] = mapped_column(Text)
     records: Mapped[str] = mapped_column(Text)
 
     def content(self) -> content.Item:
         """The item as plain value."""
-        return content.Item(
-            id=self.id,
-            kind=self.kind,
-            title=self.title,
-            hours=self.hours,
-            hours_per_credit=self.hours_per_credit,
-            held_from=self.held_from,
-            held_to=self.held_to,
-            responsible=self.responsible,
-            assessment=self.assessment,
-            records=self.records,
-        )
+        return content.Item(id=self.id, **{name: getattr(self, name) for name in content.ITEM_FIELDS})
 
 
 class PlanAttachment(Base):
@@ -170,7 +218,10 @@ class PlanAuthor(Base):
     """Somebody who drafted, edited or submitted a plan, and therefore never approves it (T11)."""
 
     __tablename__ = "plan_authors"
-    __table_args__ = (Index("ix_plan_authors_person_id", "plan_id", "person_id"),)
+    __table_args__ = (
+        Index("ix_plan_authors_account", "account_id", "plan_id"),
+        Index("ix_plan_authors_person", "person_id", "plan_id"),
+    )
 
     plan_id: Mapped[str] = mapped_column(ForeignKey("plans.id"), primary_key=True)
     account_id: Mapped[str] = mapped_column(IdType, primary_key=True)
@@ -178,56 +229,36 @@ class PlanAuthor(Base):
     since: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class PlanLine(Base):
-    """One act in a plan's history (办理过程)."""
+class TypedDraft(Base):
+    """What somebody typed into the form and has not saved: kept every few seconds, given back later (T9)."""
 
-    __tablename__ = "plan_history"
+    __tablename__ = "typed_drafts"
 
-    id: Mapped[str] = mapped_column(IdType, primary_key=True, default=new_id)
-    plan_id: Mapped[str] = mapped_column(ForeignKey("plans.id"), index=True)
-    act: Mapped[str] = mapped_column(String(30))
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-    actor_account: Mapped[str] = mapped_column(IdType)
-    actor_name: Mapped[str] = mapped_column(String(60))
-    unit_path: Mapped[str] = mapped_column(PathType)
-    """The area for which the actor acted."""
-    body: Mapped[str] = mapped_column(String(120))
-    """The body that acted, in full: bureau, training school, school."""
-    stage: Mapped[str | None] = mapped_column(String(40))
-    """Stage at which the plan was; None: it was with the school."""
-    from_status: Mapped[str] = mapped_column(String(20))
-    to_status: Mapped[str] = mapped_column(String(20))
-    to_stage: Mapped[str | None] = mapped_column(String(40))
-    opinion: Mapped[str] = mapped_column(Text)
-    outcome: Mapped[str] = mapped_column(String(200))
-    """Where it went, as people read it."""
-    round: Mapped[int] = mapped_column(Integer)
-    digest: Mapped[str | None] = mapped_column(String(64))
-    """Of the version to which the act refers: the one numbered `round`. None: nothing was submitted yet."""
-
-    points: Mapped[list[PlanPoint]] = relationship(order_by="PlanPoint.number")
+    account_id: Mapped[str] = mapped_column(IdType, primary_key=True)
+    key: Mapped[str] = mapped_column(String(60), primary_key=True)
+    """The plan's id, or `new:<kind>`."""
+    form: Mapped[dict[str, Any]] = mapped_column(JsonType)
+    version: Mapped[int | None] = mapped_column(Integer)
+    """The plan's version on which it was typed."""
+    saved_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
-class PlanPoint(Base):
-    """One numbered point of a return, tied to a place of the version that it speaks of (N1)."""
+def append_only(*models: type[Base]) -> None:
+    """Rows of these tables are neither changed nor deleted."""
+    for model in models:
+        event.listen(model, "before_update", _refuse_change)
+        event.listen(model, "before_delete", _refuse)
 
-    __tablename__ = "plan_points"
 
-    line_id: Mapped[str] = mapped_column(ForeignKey("plan_history.id"), primary_key=True)
-    number: Mapped[int] = mapped_column(Integer, primary_key=True)
-    section: Mapped[str] = mapped_column(String(20))
-    field: Mapped[str] = mapped_column(String(80))
-    place: Mapped[str] = mapped_column(String(200))
-    """The place as people read it, at that time."""
-    text: Mapped[str] = mapped_column(Text)
-    must: Mapped[bool] = mapped_column(Boolean)
-    """必须修改, otherwise 建议."""
+def _refuse_change(mapper: Mapper[Any], connection: Any, target: Any) -> None:
+    # A row that only gained something that hangs on it, as a point its answer, has not changed.
+    state = inspect(target)
+    if any(state.attrs[column.key].history.has_changes() for column in mapper.column_attrs):
+        _refuse(mapper, connection, target)
 
 
 def _refuse(mapper: Mapper[Any], connection: Any, target: Any) -> None:
     raise RuntimeError(f"{type(target).__name__} is append-only: write a new line instead")
 
 
-for _kept in (PlanVersion, PlanLine, PlanPoint):
-    event.listen(_kept, "before_update", _refuse)
-    event.listen(_kept, "before_delete", _refuse)
+append_only(PlanVersion)

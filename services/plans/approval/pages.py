@@ -1,264 +1,226 @@
-"""The approval pages: a school's plans and their form, a plan with its history, the reviewers' queue and decision."""
+"""Pages of submissions: what a unit has filed, and one of them with where it is and all that was done with it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import groupby
 from typing import Any
 
-from flask import Blueprint, Response, flash, make_response, redirect, render_template, request, url_for
-from marshmallow import ValidationError
+from flask import Blueprint, Response, current_app, flash, make_response, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from services.plans import routes, terms, workflow
+from services.plans import kinds, routes, workflow
+from services.plans.acts import ACTS
+from services.plans.approval import comparing, operations, queries, typed, views
 from services.plans.approval import content as contents
-from services.plans.approval import drafting, operations, queries
-from services.plans.approval.api import send_attachment
-from services.plans.approval.models import Plan
-from services.plans.approval.schemas import DecisionIn, PlanIn
-from services.plans.edge import by_field, file_store, form_rows, look_at, plain, without_blanks
+from services.plans.approval.api import SEE, comparison, send_attachment, who
+from services.plans.approval.models import Plan, PlanVersion
+from services.plans.approval.words import FLAG_TITLES, MARKED_KINDS, TONES
+from services.plans.calendar.rules import DAY, in_words
+from services.plans.categories import TRAINING_LEVELS
+from services.plans.edge import plain
+from services.plans.workflow import POLICY_CATEGORIES as CATEGORIES
 from services.plans.workflow import Status
-from shared.actors import Office
-from shared.database import utc_now
-from shared.errors import Conflict, DomainError, Invalid
+from shared.errors import Conflict, Invalid, NotFound
 from shared.paging import page
-from shared.web import actor, allow, expected_version, once, reading
+from shared.web import actor, allow, expected_version, once, reading, transaction
 
 bp = Blueprint("plans_pages", __name__, url_prefix="/plans")
 bp.add_app_template_filter(plain)
-BOTH = (Office.SCHOOL_ADMIN, Office.PLAN_REVIEW)
-LABELS = {**contents.BASIC_FIELDS, "items": "研修项目"}
+bp.add_app_template_filter(in_words, "worked")
+TABS = {"history": "过程", "content": "方案内容", "compare": "版本对比", "files": "附件"}
+OFFERED = ("submit", "withdraw", "ask_withdraw", "abandon", "ask_void", "remind", "correct")
+"""Acts that the history page offers; those of reviewers are on their desk."""
 
 
 @bp.get("/mine")
-@allow(Office.SCHOOL_ADMIN)
+@allow(*kinds.OWNERS)
 def mine() -> str:
-    """The school's plans, newest first."""
-    chosen = request.args.get("status", "")
+    """What the actor's units have filed, newest first."""
+    chosen, kind = request.args.get("status", ""), request.args.get("kind", "")
     with reading() as session:
         own = queries.own_plans(actor())
-        tabs = _tabs(session, own, "plans_pages.mine", chosen)
+        if kind in kinds.KINDS:
+            own = own.where(Plan.kind == kind)
+        tabs = _tabs(session, own, "plans_pages.mine", chosen, kind=kind or None)
         found = own.where(Plan.status == chosen) if chosen in set(Status) else own
         rows = page(session, found, [Plan.id], cursor=request.args.get("cursor"), descending=True)
         last = queries.last_lines(session, [plan.id for plan in rows.items])
-        return render_template("plans/mine.html", tabs=tabs, rows=rows, last=last, **_words())
-
-
-@bp.get("/new")
-@allow(Office.SCHOOL_ADMIN)
-def new() -> str:
-    """An empty form."""
-    year = terms.school_year_of(terms.china_date(utc_now()))
-    return _form({"school_year": year, "items": []})
-
-
-@bp.post("/new")
-@allow(Office.SCHOOL_ADMIN)
-def create() -> AnyResponse:
-    """Saves the form as a new draft, and submits it if asked to."""
-    return _save(None)
-
-
-@bp.get("/<plan_id>/edit")
-@allow(Office.SCHOOL_ADMIN)
-def edit(plan_id: str) -> AnyResponse:
-    """The form with the working copy; a plan that is not with the school is shown instead."""
-    with reading() as session:
-        plan = queries.find_plan(session, actor(), plan_id)
-        view = queries.view(session, actor(), plan)
-        if not view.editable:
-            return redirect(url_for("plans_pages.show", plan_id=plan_id))
-        values = {name: getattr(plan, name) for name in contents.BASIC_FIELDS}
-        return make_response(
-            _form({**values, "items": view.content.items}, view=view, points=_open_points(session, plan))
+        return render_template(
+            "plans/mine.html",
+            tabs=tabs,
+            rows=rows,
+            last=last,
+            draftable=typed.draftable(actor()),
+            kind=kind,
+            **_words(),
         )
 
 
-@bp.post("/<plan_id>/edit")
-@allow(Office.SCHOOL_ADMIN)
-def save(plan_id: str) -> AnyResponse:
-    """Saves the working copy, and submits it if asked to."""
-    return _save(plan_id)
-
-
 @bp.get("/<plan_id>")
-@allow(*BOTH)
+@allow(*SEE)
 def show(plan_id: str) -> str:
     """A plan, where it stands, and everything that was done with it."""
+    opened_by_owner(plan_id)
     with reading() as session:
-        plan = queries.find_plan(session, actor(), plan_id)
-        view = queries.view(session, actor(), plan)
-        lines = queries.history(session, plan)
-        return render_template("plans/detail.html", view=view, plan=plan, lines=lines, **_words())
+        return _detail(session, plan_id, request.args.get("tab", ""))
 
 
-@bp.post("/<plan_id>/<any(submit,withdraw,abandon):act>")
-@allow(Office.SCHOOL_ADMIN)
+@bp.get("/<plan_id>/versions/<int:number>")
+@allow(*SEE)
+def version(plan_id: str, number: int) -> str:
+    """One submitted version, sign by sign as it was."""
+    with reading() as session:
+        plan = queries.find_plan(session, who(session), plan_id)
+        found = session.get(PlanVersion, (plan.id, number)) if number < 10_000 else None
+        if found is None:
+            raise NotFound("没有这一版。")
+        return render_template(
+            "plans/version.html",
+            plan=plan,
+            version=found,
+            content=contents.load(found.content),
+            intact=contents.digest_of(found.content) == found.digest,
+            **_words(),
+        )
+
+
+@bp.post(f"/<plan_id>/<any({','.join(OFFERED)}):act>")
+@allow(*SEE)
 def act_of_school(plan_id: str, act: str) -> AnyResponse:
-    """The school's acts."""
+    """What the page offers; a reason that was typed comes back when something is in the way."""
+    opinion = request.form.get("opinion", "")
+    what = {"opinion": opinion, "line_id": request.form.get("line_id") or None}
     try:
+        if len(opinion) > 2000:
+            raise Invalid("理由最多 2000 字，请删减后再提交。")
         with once() as tx:
-            plan = operations.perform(tx.session, actor(), plan_id, act, version=expected_version())
-            flash(f"{workflow.ACTS[act].label}成功：{plan.number}，{queries.status_title(plan)}。", "success")
+            plan = operations.perform(tx.session, who(tx.session), plan_id, act, version=expected_version(), **what)
+            flash(f"{ACTS[act].label}成功：{plan.number}，{queries.status_title(plan)}。", "success")
             return tx.redirect(url_for("plans_pages.show", plan_id=plan_id))
     except (Invalid, Conflict) as error:
         for sentence in [s for sentences in error.fields.values() for s in sentences] or [error.detail]:
             flash(sentence, "error")
-        return redirect(url_for("plans_pages.show", plan_id=plan_id), 303)
+        if not opinion:
+            return redirect(url_for("plans_pages.show", plan_id=plan_id), 303)
+        status = error.status
+    with reading() as session:
+        return make_response(_detail(session, plan_id, "", typed={act: opinion}), status)
 
 
 @bp.get("/<plan_id>/attachments/<attachment_id>")
-@allow(*BOTH)
+@allow(*SEE)
 def attachment(plan_id: str, attachment_id: str) -> Response:
     """An attachment as a download."""
     return send_attachment(plan_id, attachment_id)
 
 
-@bp.get("/queue")
-@allow(Office.PLAN_REVIEW)
-def queue() -> str:
-    """What I can decide now, oldest at this stage first; or every submitted plan of my area."""
-    area = request.args.get("tab") == "area"
+def opened_by_owner(plan_id: str) -> None:
+    """Notes that the school has opened what was returned to it: from then on it cannot be taken back (取回)."""
     with reading() as session:
-        waiting, every = queries.to_decide(actor()), queries.visible_plans(actor())
-        tabs = [
-            _tab("待办", "plans_pages.queue", queries.count(session, waiting), not area),
-            # Without a number: counting a province's plans costs more than the page.
-            _tab("本区域全部方案", "plans_pages.queue", None, area, tab="area"),
-        ]
-        keys: list[Any] = [Plan.id] if area else [Plan.entered_at, Plan.id]
-        rows = page(
-            session, every if area else waiting, keys, cursor=request.args.get("cursor"), limit=20, descending=area
-        )
-        last = queries.last_lines(session, [plan.id for plan in rows.items])
-        listed = [queries.listed(actor(), plan) for plan in rows.items]
-        return render_template(
-            "plans/queue.html", tabs=tabs, rows=rows, listed=listed, last=last, area=area, **_words()
-        )
+        plan = queries.find_plan(session, who(session), plan_id)
+        first = plan.status == Status.RETURNED and plan.opened_at is None and queries.is_owner(actor(), plan)
+    if first:
+        with transaction() as session:
+            operations.open_plan(session, actor(), plan_id)
 
 
-@bp.get("/<plan_id>/decide")
-@allow(Office.PLAN_REVIEW)
-def deciding(plan_id: str) -> AnyResponse:
-    """The plan on the left, the decision on the right; who cannot decide it sees the plan."""
-    with reading() as session:
-        plan = queries.find_plan(session, actor(), plan_id)
-        view = queries.view(session, actor(), plan)
-        if not any(act.decides for act in view.acts):
-            return redirect(url_for("plans_pages.show", plan_id=plan_id))
-        return make_response(_decision(session, view, {}, {}))
-
-
-@bp.post("/<plan_id>/decide")
-@allow(Office.PLAN_REVIEW)
-def decide(plan_id: str) -> AnyResponse:
-    """The decision; what was typed comes back when something is missing or somebody was faster."""
-    typed: dict[str, Any] = {
-        "verdict": request.form.get("verdict", ""),
-        "opinion": request.form.get("opinion", ""),
-        "points": [row for row in form_rows(request.form, "points") if row.get("place") or row.get("text")],
-    }
-    try:
-        with once() as tx:
-            values = DecisionIn().load({**typed, "points": [_point(row) for row in typed["points"]]})
-            name = values.pop("verdict")
-            plan = operations.perform(tx.session, actor(), plan_id, name, version=expected_version(), **values)
-            line = queries.last_lines(tx.session, [plan.id])[plan.id]
-            flash(f"已办理“{workflow.ACTS[name].label}”：{plan.unit_name}，{plan.title}。{line.outcome}。", "success")
-            return tx.redirect(url_for("plans_pages.queue"))
-    except (ValidationError, Invalid, Conflict) as error:
-        fields = by_field(error) if isinstance(error, ValidationError) else dict(error.fields)
-        detail, status = ("", 422) if isinstance(error, ValidationError) else (error.detail, error.status)
-    with reading() as session:
-        view = queries.view(session, actor(), queries.find_plan(session, actor(), plan_id))
-        return make_response(_decision(session, view, typed, fields, detail), status)
-
-
-def _save(plan_id: str | None) -> AnyResponse:
-    typed: dict[str, Any] = {name: request.form.get(name, "").strip() for name in contents.BASIC_FIELDS}
-    typed["items"] = form_rows(request.form, "items", given=("hours_per_credit",))
-    if plan_id is None:
-        typed["unit_code"] = request.form.get("unit_code") or None
-    try:
-        uploads = [look_at(sent) for sent in request.files.getlist("attachments") if sent.filename]
-        for upload in uploads:
-            file_store().put(upload)
-        with once() as tx:
-            values = PlanIn().load({**typed, "items": [without_blanks(row) for row in typed["items"]]})
-            if plan_id is None:
-                plan = drafting.create_plan(tx.session, actor(), **values)
-            else:
-                values.pop("unit_code")
-                plan = drafting.change_plan(tx.session, actor(), plan_id, version=expected_version(), **values)
-            for attachment_id in request.form.getlist("remove"):
-                drafting.detach(tx.session, actor(), plan.id, attachment_id, version=plan.version)
-            for upload in uploads:
-                drafting.attach(tx.session, actor(), plan.id, upload)
-            if request.form.get("then") == "submit":
-                plan = operations.perform(tx.session, actor(), plan.id, "submit", version=plan.version)
-                flash(f"已报送：{plan.number}，{queries.status_title(plan)}。", "success")
-            else:
-                flash("草稿已保存，尚未报送。", "success")
-            return tx.redirect(url_for("plans_pages.show", plan_id=plan.id))
-    except ValidationError as error:
-        fields, detail, status = by_field(error), "", 422
-    except DomainError as error:
-        if error.status in (403, 404):
-            raise
-        fields, detail, status = {k: list(v) for k, v in error.fields.items()}, error.detail, error.status
-    if plan_id is None:
-        return make_response(_form(typed, errors=fields, detail=detail), status)
-    with reading() as session:
-        plan = queries.find_plan(session, actor(), plan_id)
-        points = _open_points(session, plan)
-        view = queries.view(session, actor(), plan)
-        return make_response(_form(typed, view=view, errors=fields, detail=detail, points=points), status)
-
-
-def _form(values: dict[str, Any], **more: Any) -> str:
-    schools = [(post.unit.code, post.unit.name) for post in actor().posts_of(Office.SCHOOL_ADMIN)]
-    context = {"view": None, "errors": {}, "detail": "", "points": [], **more}
-    return render_template("plans/form.html", values=values, schools=schools, labels=LABELS, **context, **_words())
-
-
-def _decision(
-    session: Session, view: queries.PlanView, typed: dict[str, Any], errors: dict[str, Any], detail: str = ""
-) -> str:
-    places = [(f"{section}|{field}", label) for (section, field), label in view.content.places().items()]
-    current = next((n for n, step in enumerate(view.steps) if step.state == "current"), None)
-    following = view.steps[current + 1 :][:1] if current is not None else []
+def _detail(session: Session, plan_id: str, tab: str, typed: dict[str, str] | None = None) -> str:
+    me = who(session)
+    plan = queries.find_plan(session, me, plan_id)
+    view = views.view(session, me, plan)
+    if tab not in TABS:
+        tab = "history" if view.entries else "content"
+    newest = request.args.get("order") == "new"
+    current = next((number for number, step in enumerate(view.steps) if step.state == "current"), None)
     return render_template(
-        "plans/decide.html",
+        "plans/detail.html",
         view=view,
-        plan=view.plan,
-        lines=queries.history(session, view.plan),
-        places=places,
-        following=following[0] if following else None,
-        typed=typed,
-        errors=errors,
-        detail=detail,
+        plan=plan,
+        tab=tab,
+        tabs=_pages(plan, tab, bool(view.entries)),
+        rounds=_rounds(view.entries, newest),
+        newest=newest,
+        by_id={entry.line.id: entry for entry in view.entries},
+        mine=[entry for entry in view.entries if entry.line.actor_account == me.account_id],
+        current=None if current is None else view.steps[current],
+        following=None if current is None else next(iter(view.steps[current + 1 :]), None),
+        opened=_opened(view),
+        holder=queries.holder(session, plan),
+        route=routes.routes()[plan.route],
+        copies=view.owner and plan.status == Status.APPROVED and plan.superseded_by_id is None,
+        successor=_successor(session, view),
+        compared=_compared(session, plan) if tab == "compare" else None,
+        typed=typed or {},
         **_words(),
     )
 
 
-def _point(row: dict[str, str]) -> dict[str, Any]:
-    """The form's one choice of place as section and field."""
-    section, _, field = row.get("place", "").partition("|")
-    return {"section": section, "field": field, "text": row.get("text", ""), "must": row.get("must", "") == "yes"}
+def _rounds(entries: Sequence[views.Entry], newest: bool) -> list[tuple[int, list[views.Entry]]]:
+    """The history by 报送轮次; the newest at the bottom, as on paper, or at the top."""
+    found = [(number, list(lines)) for number, lines in groupby(entries, key=lambda entry: entry.line.round)]
+    return [(number, lines[::-1]) for number, lines in found[::-1]] if newest else found
 
 
-def _open_points(session: Session, plan: Plan) -> list[Any]:
-    """What the school was asked to mend, while the plan is back with it."""
-    if plan.status != Status.RETURNED:
-        return []
-    return [line for line in queries.history(session, plan) if line.act == "return"][-1:]
+def _opened(view: views.PlanView) -> datetime | None:
+    """When whoever has it now first opened it, by the history: a second person's turn is not told to the school."""
+    plan = view.plan
+    if plan.stage is None or plan.entered_at is None:
+        return None
+    looks = [entry.line for entry in view.entries if entry.line.act == "open" and entry.line.stage == plan.stage]
+    return next((line.at for line in looks if line.at >= plan.entered_at), None)
 
 
-def _tabs(session: Session, query: Any, endpoint: str, chosen: str) -> list[dict[str, Any]]:
+def _successor(session: Session, view: views.PlanView) -> Plan | None:
+    """The amendment that replaced it, for those who may see it."""
+    plan = view.plan
+    return session.get(Plan, plan.superseded_by_id) if plan.superseded_by_id else None
+
+
+def _compared(session: Session, plan: Plan) -> dict[str, Any]:
+    """Any two versions, field by field; by default the last two, or last year's with the first (A4, N31)."""
+    versions = queries.versions_of(session, plan)
+    last = versions[-1].number if versions else 0
+    before = bool(versions) and queries.last_years_plan(session, plan, str(plan.submitted_year)) is not None
+    old = request.args.get("old") or (str(last - 1) if last > 1 else "last_year" if before else "")
+    new = request.args.get("new", "")
+    number = int(new) if new.isdecimal() and len(new) < 5 else last
+    if old not in ("", "last_year") and not (old.isdecimal() and len(old) < 5):
+        raise NotFound("没有可对比的版本。")
+    changes: list[comparing.Change] | None = comparison(session, plan, old, number) if old else None
+    choices = [(str(v.number), f"第 {v.number} 版") for v in versions]
+    return {
+        "old": old,
+        "new": number,
+        "changes": changes,
+        "olds": [*([("last_year", "上年已通过的方案")] if before else []), *choices],
+        "news": choices,
+        "old_title": "上年" if old == "last_year" else f"第 {old} 版",
+    }
+
+
+def _pages(plan: Plan, tab: str, begun: bool) -> list[dict[str, Any]]:
+    """The tabs; what needs a submitted version is there from the first one on."""
+    found = [
+        _tab(title, "plans_pages.show", None, tab == name, plan_id=plan.id, tab=name)
+        for name, title in TABS.items()
+        if plan.round or name != "compare"
+    ]
+    if plan.round and "sheets_pages.sheet" in current_app.view_functions:
+        found.append(_tab("打印", "sheets_pages.sheet", None, False, plan_id=plan.id))
+    return found
+
+
+def _tabs(session: Session, query: Any, endpoint: str, chosen: str, **kept: Any) -> list[dict[str, Any]]:
     counts = queries.count_by_status(session, query)
-    found = [_tab("全部", endpoint, sum(counts.values()), not chosen)]
+    found = [_tab("全部", endpoint, sum(counts.values()), not chosen, **kept)]
     for status, title in workflow.STATUS_TITLES.items():
         if counts.get(status) or chosen == status:
-            found.append(_tab(title, endpoint, counts.get(status, 0), chosen == status, status=status.value))
+            found.append(
+                _tab(title, endpoint, counts.get(status, 0), chosen == status, **{**kept, "status": status.value})
+            )
     return found
 
 
@@ -269,30 +231,15 @@ def _tab(label: str, endpoint: str, count: int | None, active: bool, **query: An
 def _words() -> dict[str, Any]:
     """What the templates of this feature have in common."""
     return {
-        "acts": workflow.ACTS,
+        "acts": ACTS,
         "item_kinds": list(contents.ITEM_KINDS.items()),
+        "level_titles": TRAINING_LEVELS,
+        "day": DAY,
+        "kinds": kinds.KINDS,
+        "unit_kinds": MARKED_KINDS,
+        "policy_titles": CATEGORIES,
         "status_title": queries.status_title,
         "tones": TONES,
-        "finding_titles": FINDING_TITLES,
+        "finding_titles": FLAG_TITLES,
         "stage_titles": {stage.name: stage.title for route in routes.routes().values() for stage in route.stages},
     }
-
-
-TONES = {
-    "draft": "muted",
-    "under_review": "info",
-    "returned": "warn",
-    "approved": "good",
-    "refused": "bad",
-    "withdrawn": "muted",
-}
-FINDING_TITLES = {
-    "VILLAGE_SCHOOL": "村小",
-    "ITEM_DOUBLED": "疑似重复",
-    "DATES_MISSING": "无日期",
-    "DATES_OUTSIDE_YEAR": "日期超出学年",
-    "RECORDS_MISSING": "无过程记录要求",
-    "ASSESSMENT_MISSING": "无考核办法",
-    "OWN_STANDARD": "其他形式",
-}
-"""Badges of what the checks found; blocking findings never get as far as a reviewer."""

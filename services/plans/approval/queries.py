@@ -1,60 +1,38 @@
-"""What people see of submissions. Every read starts from `visible_plans`; the queue is `to_decide`."""
+"""What people see of submissions. Every read starts from `visible_plans`; queues: `queue.py`; one plan: `views.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, bindparam, case, false, func, or_, select
+from sqlalchemy.orm import Session, selectinload
 
-from services.plans import routes, workflow
+from services.plans import kinds, routes, terms, workflow
+from services.plans.acts import ACTS
+from services.plans.approval import checks, comparing, signatures
 from services.plans.approval import content as contents
-from services.plans.approval.models import Plan, PlanAttachment, PlanAuthor, PlanLine, PlanVersion
-from services.plans.workflow import Status
-from shared import directory
+from services.plans.approval.models import Plan, PlanAttachment, PlanAuthor, PlanVersion
+from services.plans.approval.trail import PlanLine, PlanPoint, PlanRequest
+from services.plans.workflow import Asked, Pending, Status
 from shared.actors import Actor, Level, Office, ancestors
-from shared.database import under
-from shared.directory import UnitCopy
-from shared.errors import Invalid, NotFound
+from shared.database import under, utc_now
+from shared.directory import OfficeCopy, UnitCopy
+from shared.errors import Conflict, Invalid, NotFound
 
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One stage on the route bar."""
-
-    stage: str
-    title: str
-    level: Level
-    unit: str
-    body: str
-    phone: str | None
-    state: str
-    """`done`, `current`, `todo`, `returned` or `refused`."""
-    by: str | None = None
-    at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PlanView:
-    """A plan as one person sees it."""
-
-    plan: Plan
-    content: contents.Content
-    """The working copy for its school while it is there; the frozen version for everybody else."""
-    findings: Sequence[contents.Finding]
-    steps: Sequence[Step]
-    acts: Sequence[workflow.Act]
-    """What this person can do now."""
-    editable: bool
-
-    @property
-    def status_title(self) -> str:
-        """审核中（县级审核）, 待修改, …"""
-        return status_title(self.plan)
+# Read at every act: made once, since making a statement anew costs more than sending it.
+_TRAIL = select(PlanLine).where(PlanLine.plan_id == bindparam("plan")).order_by(PlanLine.id)
+_POINTS = selectinload(PlanLine.points).selectinload(PlanPoint.answer)
+_AUTHORS = select(PlanAuthor.account_id, PlanAuthor.person_id).where(PlanAuthor.plan_id == bindparam("plan"))
+_REQUESTS = select(PlanRequest).where(PlanRequest.plan_id == bindparam("plan")).order_by(PlanRequest.id)
+_ASKING = frozenset(name for name, act in ACTS.items() if act.requests)
+_AROUND = (
+    select(UnitCopy, OfficeCopy)
+    .outerjoin(OfficeCopy, and_(OfficeCopy.unit_path == UnitCopy.path, OfficeCopy.office == Office.PLAN_REVIEW.value))
+    .where(UnitCopy.path.in_(bindparam("paths", expanding=True)))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +47,26 @@ class Listed:
 
 
 def visible_plans(actor: Actor) -> Select[Plan]:
-    """A school's own plans, and for reviewers those of their area that were submitted at least once."""
-    own: list[ColumnElement[bool]] = [Plan.unit_path == post.unit.path for post in actor.posts_of(Office.SCHOOL_ADMIN)]
+    """One's own unit's plans, and for reviewers those of their area that were submitted at least once."""
     area: list[ColumnElement[bool]] = [
         and_(under(Plan.unit_path, post.unit.path), Plan.round > 0) for post in actor.posts_of(Office.PLAN_REVIEW)
     ]
-    return select(Plan).where(or_(false(), *own, *area))
+    return select(Plan).where(or_(is_own(actor), *area))
 
 
 def own_plans(actor: Actor) -> Select[Plan]:
-    """The plans of the schools that the actor administers."""
-    paths = [post.unit.path for post in actor.posts_of(Office.SCHOOL_ADMIN)]
-    return visible_plans(actor).where(Plan.unit_path.in_(paths))
+    """The plans of the units for which the actor drafts."""
+    return select(Plan).where(is_own(actor))
+
+
+def is_own(actor: Actor) -> ColumnElement[bool]:
+    """Drafted in one of the actor's posts: kind and unit both fit."""
+    own: list[ColumnElement[bool]] = []
+    for office in kinds.OWNERS:
+        paths = [post.unit.path for post in actor.posts_of(office)]
+        if paths:
+            own.append(and_(Plan.unit_path.in_(paths), Plan.kind.in_(kinds.owned_by(office))))
+    return or_(false(), *own)
 
 
 def listed(actor: Actor, plan: Plan) -> Listed:
@@ -92,22 +78,7 @@ def listed(actor: Actor, plan: Plan) -> Listed:
 
 def of_school_year(actor: Actor, school_year: str) -> ColumnElement[bool]:
     """The filter by the school year that `listed` shows."""
-    own = Plan.unit_path.in_([post.unit.path for post in actor.posts_of(Office.SCHOOL_ADMIN)])
-    return case((own, Plan.school_year), else_=Plan.submitted_year) == school_year
-
-
-def to_decide(actor: Actor) -> Select[Plan]:
-    """What the actor can decide now (T6, A8): `workflow.post_for` as a query; a test compares the two."""
-    posts = [(post.office.value, post.unit.path) for post in actor.posts]
-    me = [PlanAuthor.account_id == actor.account_id]
-    if actor.person_id is not None:
-        me.append(PlanAuthor.person_id == actor.person_id)
-    mine = select(PlanAuthor.plan_id).where(PlanAuthor.plan_id == Plan.id, or_(*me)).exists()
-    return select(Plan).where(
-        Plan.status == Status.UNDER_REVIEW,
-        tuple_(Plan.reviewing_office, Plan.reviewing_path).in_(posts) if posts else false(),
-        ~mine,
-    )
+    return case((is_own(actor), Plan.school_year), else_=Plan.submitted_year) == school_year
 
 
 def count(session: Session, query: Select[Plan]) -> int:
@@ -132,25 +103,97 @@ def find_plan(session: Session, actor: Actor, plan_id: str, *, lock: bool = Fals
     return plan
 
 
-def state_of(session: Session, plan: Plan) -> workflow.State:
-    """What the rules need to know of the plan."""
-    authors = session.execute(
-        select(PlanAuthor.account_id, PlanAuthor.person_id).where(PlanAuthor.plan_id == plan.id)
-    ).all()
-    lines = select(PlanLine.id).where(
-        PlanLine.plan_id == plan.id, PlanLine.round == plan.round, PlanLine.stage.is_not(None)
-    )
-    decided = plan.status == Status.UNDER_REVIEW and session.scalar(lines.limit(1)) is not None
+def trail(session: Session, plan: Plan, *, points: bool = True) -> list[PlanLine]:
+    """Every act, oldest first; `points`: with what returns ask for, and the answers.
+
+    The plan must have come from `visible_plans`.
+    """
+    query = _TRAIL.options(_POINTS) if points else _TRAIL
+    return list(session.scalars(query, {"plan": plan.id}))
+
+
+def state_of(session: Session, plan: Plan, lines: Sequence[Any] | None = None) -> workflow.State:
+    """What the rules need to know of the plan; `lines`: its history, where it has been read already."""
+    lines = trail(session, plan) if lines is None else lines
+    authors = session.execute(_AUTHORS, {"plan": plan.id}).all()
+    proposal = next((line for line in reversed(lines) if line.act == "refuse"), None)
+    proposer = [who for who in (proposal.actor_account, proposal.actor_person) if who] if proposal else []
     return workflow.State(
         status=Status(plan.status),
         stage=plan.stage,
         stages=stages_of(plan),
-        return_stage=plan.return_stage,
         unit_path=plan.unit_path,
-        reviewing_path=plan.reviewing_path,
+        owner=kinds.KINDS[plan.kind].owner,
         holder=holder(session, plan),
         authors=frozenset(value for row in authors for value in row if value),
-        decided_since_submission=decided,
+        reviewing_path=plan.reviewing_path,
+        pending=Pending(plan.pending) if plan.pending else None,
+        signed=frozenset(signatures.standing(lines)),
+        opened=plan.opened_at is not None,
+        assignee=plan.assignee_id,
+        assignee_name=plan.assignee_name or "",
+        proposer=frozenset(proposer) if plan.pending == Pending.REFUSAL else frozenset(),
+        last=signatures.last_decision(lines),
+        # Whoever was asked anything, a line says so.
+        asked=tuple(_asked(session, plan, lines)) if any(line.act in _ASKING for line in lines) else (),
+        superseded=plan.superseded_by_id is not None,
+        recorded=frozenset(line.actor_account for line in lines),
+    )
+
+
+def requests_of(session: Session, plan: Plan) -> list[PlanRequest]:
+    """Everything that people were asked about the plan, oldest first."""
+    return list(session.scalars(_REQUESTS, {"plan": plan.id}))
+
+
+def _asked(session: Session, plan: Plan, lines: Sequence[Any]) -> list[Asked]:
+    """Requests that count: those of the present visit, and whatever is still open."""
+    found, by = [], {line.id: line.actor_account for line in lines}
+    for row in requests_of(session, plan):
+        answered = row.closed_why == "answered"
+        if row.closed_at is not None and not (answered and row.entered_at == plan.entered_at):
+            continue
+        agreed = row.agreed if row.kind == "cosign" else (True if answered else None)
+        who = (row.asked_account, row.asked_name)
+        found.append(Asked(row.id, row.kind, *who, row.blocking, row.position, agreed, by.get(row.line_id, "")))
+    return found
+
+
+def findings(session: Session, plan: Plan, content: contents.Content) -> list[checks.Finding]:
+    """What the checks say of a content of this plan."""
+    others = select(Plan.number).where(
+        Plan.unit_path == plan.unit_path,
+        Plan.kind == plan.kind,
+        Plan.submitted_year == content.school_year,
+        Plan.id.not_in([i for i in (plan.id, plan.amends_id) if i]),
+        Plan.status.in_([Status.UNDER_REVIEW, Status.RETURNED, Status.APPROVED]),
+        Plan.superseded_by_id.is_(None),
+    )
+    last_year = last_years_plan(session, plan, content.school_year)
+    changes = comparing.compare(frozen(session, last_year), content, by_title=True) if last_year else None
+    unlike = [c for c in changes or () if c.group != "schedule" and c.place != "school_year"]
+    around = checks.Surroundings(
+        today=terms.china_date(utc_now()),
+        unit_kind=plan.unit_kind,
+        same_year=tuple(session.scalars(others.order_by(Plan.number))),
+        like_last_year=changes is not None and not unlike,
+    )
+    return checks.check(content, around)
+
+
+def last_years_plan(session: Session, plan: Plan, school_year: str) -> Plan | None:
+    """The unit's approved submission of the same kind for the school year before (N31)."""
+    return session.scalar(
+        select(Plan)
+        .where(
+            Plan.unit_path == plan.unit_path,
+            Plan.kind == plan.kind,
+            Plan.submitted_year == terms.year_before(school_year),
+            Plan.status == Status.APPROVED,
+            Plan.superseded_by_id.is_(None),
+        )
+        .order_by(Plan.approved_at.desc())
+        .limit(1)
     )
 
 
@@ -174,8 +217,8 @@ def holder(session: Session, plan: Plan) -> str:
     """Who has the plan now, as people read it."""
     if plan.reviewing_path is None:
         return plan.unit_name
-    office = session.get(directory.OfficeCopy, (plan.reviewing_path, plan.reviewing_office))
-    unit = session.get(UnitCopy, plan.reviewing_path)
+    office = session.get(OfficeCopy, (plan.reviewing_path, plan.reviewing_office))
+    unit = session.get(UnitCopy, plan.reviewing_path) if office is None else None
     body = office.body if office else unit.name if unit else "上级单位"
     stage = stage_of(plan)
     return f"{body} · {stage.title}" if stage else body
@@ -183,8 +226,16 @@ def holder(session: Session, plan: Plan) -> str:
 
 def reviewing_units(session: Session, unit_path: str) -> dict[Level, UnitCopy]:
     """The units above a school by level, as far as this service has heard of them."""
-    above = list(ancestors(unit_path))[1:]
-    return {Level(unit.level): unit for unit in session.scalars(select(UnitCopy).where(UnitCopy.path.in_(above)))}
+    units = [session.get(UnitCopy, path) for path in list(ancestors(unit_path))[1:]]
+    return {Level(unit.level): unit for unit in units if unit is not None}
+
+
+def around(session: Session, plan: Plan) -> list[Any]:
+    """The units over a plan's and their reviewers' offices, in one statement.
+
+    While the caller holds the answer, the session has them at hand: `reviewing_units` and `holder` send nothing.
+    """
+    return list(session.execute(_AROUND, {"paths": list(ancestors(plan.unit_path))}))
 
 
 def versions_of(session: Session, plan: Plan) -> list[PlanVersion]:
@@ -193,20 +244,19 @@ def versions_of(session: Session, plan: Plan) -> list[PlanVersion]:
     return list(session.scalars(query))
 
 
-def history(session: Session, plan: Plan) -> list[PlanLine]:
-    """Every act, oldest first. The plan must have come from `visible_plans`."""
-    return list(session.scalars(select(PlanLine).where(PlanLine.plan_id == plan.id).order_by(PlanLine.id)))
-
-
 def last_lines(session: Session, plan_ids: Sequence[str]) -> dict[str, PlanLine]:
-    """The last act of each of a page of plans."""
-    newest = select(func.max(PlanLine.id)).where(PlanLine.plan_id.in_(plan_ids)).group_by(PlanLine.plan_id)
+    """The last official act of each of a page of plans, looks and reminders aside."""
+    newest = (
+        select(func.max(PlanLine.id))
+        .where(PlanLine.plan_id.in_(plan_ids), ~PlanLine.internal, PlanLine.act.not_in(signatures.BESIDE))
+        .group_by(PlanLine.plan_id)
+    )
     return {line.plan_id: line for line in session.scalars(select(PlanLine).where(PlanLine.id.in_(newest)))}
 
 
 def is_owner(actor: Actor, plan: Plan) -> bool:
-    """Whether the actor administers the plan's school."""
-    return actor.post_at(plan.unit_path, Office.SCHOOL_ADMIN) is not None
+    """Whether the actor drafts for the plan's unit."""
+    return actor.post_at(plan.unit_path, kinds.KINDS[plan.kind].owner) is not None
 
 
 def content_for(session: Session, actor: Actor, plan: Plan) -> contents.Content:
@@ -221,6 +271,12 @@ def frozen(session: Session, plan: Plan) -> contents.Content:
     return contents.load(session.get_one(PlanVersion, (plan.id, plan.round)).content)
 
 
+def is_intact(session: Session, plan: Plan) -> bool:
+    """Whether the frozen version is, sign by sign, what was submitted and signed (N3)."""
+    version = session.get(PlanVersion, (plan.id, plan.round))
+    return version is not None and contents.digest_of(version.content) == plan.digest == version.digest
+
+
 def find_attachment(session: Session, actor: Actor, plan_id: str, attachment_id: str) -> PlanAttachment:
     """A file of a visible plan: for its school any, for reviewers those of submitted versions. Raises `NotFound`."""
     plan = find_plan(session, actor, plan_id)
@@ -229,69 +285,26 @@ def find_attachment(session: Session, actor: Actor, plan_id: str, attachment_id:
         raise NotFound()
     if is_owner(actor, plan):
         return file
-    submitted = {a["id"] for version in versions_of(session, plan) for a in version.content["attachments"]}
+    submitted = {a["id"]: a["sha256"] for version in versions_of(session, plan) for a in version.content["attachments"]}
     if file.id not in submitted:
         raise NotFound()
+    if submitted[file.id] != file.sha256:
+        raise Conflict(f"附件“{file.name}”与报送时的版本不一致，各级意见已失效；请联系省级管理员核查。")
     return file
-
-
-def view(session: Session, actor: Actor, plan: Plan) -> PlanView:
-    """Everything that a page or an answer shows of one plan."""
-    state = state_of(session, plan)
-    content = content_for(session, actor, plan)
-    return PlanView(
-        plan=plan,
-        content=content,
-        findings=contents.check(content, plan.unit_kind),
-        steps=steps(session, plan),
-        acts=workflow.open_acts(state, actor),
-        editable=state.status in workflow.WITH_SCHOOL and is_owner(actor, plan),
-    )
-
-
-def steps(session: Session, plan: Plan) -> list[Step]:
-    """The route bar: each stage with the unit's name, how far the plan is, and who passed it."""
-    units = reviewing_units(session, plan.unit_path)
-    stages = stages_of(plan)
-    lines = history(session, plan)
-    refused_at = lines[-1].stage if lines and plan.status == Status.REFUSED else None
-    marked = plan.stage or refused_at or (plan.return_stage if plan.status == Status.RETURNED else None)
-    at = next((number for number, stage in enumerate(stages) if stage.name == marked), None)
-    words = {Status.UNDER_REVIEW: "current", Status.RETURNED: "returned", Status.REFUSED: "refused"}
-    found = []
-    for number, stage in enumerate(stages):
-        if plan.status == Status.APPROVED or (at is not None and number < at):
-            state = "done"
-        else:
-            state = words[Status(plan.status)] if number == at else "todo"
-        unit = units.get(stage.level)
-        office = session.get(directory.OfficeCopy, (unit.path, stage.office.value)) if unit else None
-        passed: Any = next((line for line in reversed(lines) if line.stage == stage.name), None)
-        shown = passed if state in ("done", "returned", "refused") else None
-        found.append(
-            Step(
-                stage=stage.name,
-                title=stage.title,
-                level=stage.level,
-                unit=unit.name if unit else "",
-                body=office.body if office else unit.name if unit else "未在名册中",
-                phone=unit.phone if unit else None,
-                state=state,
-                by=shown.actor_name if shown else None,
-                at=shown.at if shown else None,
-            )
-        )
-    return found
 
 
 def approved_plan(session: Session, plan_id: str, kind: str, unit_path: str) -> tuple[Plan, contents.Content]:
     """An approved submission of exactly that unit with the content that was approved. Raises `Invalid`."""
     plan = session.scalar(
         select(Plan).where(
-            Plan.id == plan_id, Plan.kind == kind, Plan.unit_path == unit_path, Plan.status == Status.APPROVED
+            Plan.id == plan_id,
+            Plan.kind == kind,
+            Plan.unit_path == unit_path,
+            Plan.status == Status.APPROVED,
+            Plan.superseded_by_id.is_(None),
         )
     )
-    if plan is None:
-        sentence = "没有这份已通过的方案：须是本单位的方案，并已由各级审核通过（问答第 14 问）。"
+    if plan is None or not is_intact(session, plan):
+        sentence = "没有这份有效的方案：须是本单位的方案，由各级审核通过，未作废、未被修订取代（问答第 14 问）。"
         raise Invalid(sentence, fields={"plan_id": [sentence]})
     return plan, frozen(session, plan)

@@ -1,26 +1,28 @@
-"""Bodies in and out of the approval API. Pages use the same schemas for their forms."""
+"""Bodies that come into the approval API; answers: `answers.py`. Pages use the same schemas for their forms."""
 
 from __future__ import annotations
 
 import unicodedata
+from decimal import Decimal
 from typing import Any
 
 from flask_smorest.fields import Upload
 from marshmallow import ValidationError, fields, validate
 
-from services.plans import terms, workflow
-from services.plans.approval import queries
+from services.plans import kinds, terms
 from services.plans.approval.content import ITEM_KINDS, SECTIONS
-from services.plans.approval.models import Plan
-from shared.schemas import Credits, DerivedNested, DerivedText, PageQuery, Schema
+from services.plans.categories import TRAINING_LEVELS
+from services.plans.workflow import POLICY_CATEGORIES, Status
+from shared.schemas import Credits, PageQuery, Schema
 
 INVISIBLE = ("Cc", "Cf", "Zl", "Zp")
 """Unicode categories: control and format characters, separators of lines and paragraphs."""
 
 
 def is_school_year(value: str) -> None:
-    """Refuses what is not a school year."""
-    if terms.first_year(value) is None:
+    """Refuses what is not a school year, or is so late that the year after it could not be written."""
+    year = terms.first_year(value)
+    if year is None or year > terms.LAST_YEAR:
         raise ValidationError("学年格式有误，应如 2026-2027。")
 
 
@@ -41,12 +43,23 @@ class ItemIn(Schema):
     kind = fields.String(required=True, validate=validate.OneOf(ITEM_KINDS, ITEM_KINDS.values()))
     title = Line(required=True, validate=validate.Length(1, 100))
     hours = Credits(required=True, validate=validate.Range(0, 5000, min_inclusive=False))
-    hours_per_credit = Credits(required=True, validate=validate.Range(0, 1000, min_inclusive=False))
+    # From 0.5 on: so the credits of sixty items of 5000 hours stay far below what a column of hundredths holds.
+    hours_per_credit = Credits(required=True, validate=validate.Range(Decimal("0.5"), 1000))
+    level = fields.String(load_default="", validate=validate.OneOf(["", *TRAINING_LEVELS]))
     held_from = fields.Date(load_default=None, allow_none=True)
     held_to = fields.Date(load_default=None, allow_none=True)
+    audience = fields.String(load_default="", validate=validate.Length(max=100))
     responsible = fields.String(load_default="", validate=validate.Length(max=60))
     assessment = fields.String(load_default="", validate=validate.Length(max=2000))
     records = fields.String(load_default="", validate=validate.Length(max=2000))
+
+
+class ForecastIn(Schema):
+    """Who cannot reach the credits, as predicted (FAQ-Q11)."""
+
+    teachers = fields.Integer(required=True, validate=validate.Range(1, 1_000_000))
+    shortfall = Credits(required=True, validate=validate.Range(0, 10_000_000, min_inclusive=False))
+    basis = fields.String(required=True, validate=validate.Length(2, 2000))
 
 
 class PlanChange(Schema):
@@ -56,11 +69,16 @@ class PlanChange(Schema):
     title = Line(required=True, validate=validate.Length(2, 100))
     aims = fields.String(load_default="", validate=validate.Length(max=4000))
     items = fields.List(fields.Nested(ItemIn), load_default=list, validate=validate.Length(max=60))
+    covers = fields.List(
+        fields.String(validate=validate.Length(1, 200)), load_default=list, validate=validate.Length(max=60)
+    )
+    forecast = fields.Nested(ForecastIn, load_default=None, allow_none=True)
 
 
 class PlanIn(PlanChange):
-    """A new plan; `unit_code` only where somebody administers several schools."""
+    """A new plan; `unit_code` only where somebody administers several units."""
 
+    kind = fields.String(load_default="school_plan", validate=validate.OneOf(list(kinds.KINDS)))
     unit_code = fields.String(load_default=None, validate=validate.Length(max=20))
 
 
@@ -73,14 +91,52 @@ class PointIn(Schema):
     must = fields.Boolean(load_default=True)
 
 
-class DecisionIn(Schema):
-    """What a reviewer decides."""
+class ActIn(Schema):
+    """What may come with an act; which of it an act takes and needs stands in its row of the table."""
 
-    verdict = fields.String(
-        required=True, validate=validate.OneOf([act.name for act in workflow.ACTS.values() if act.decides])
-    )
     opinion = fields.String(load_default="", validate=validate.Length(max=2000))
     points = fields.List(fields.Nested(PointIn), load_default=list, validate=validate.Length(max=60))
+    to_stage = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=40))
+    days = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(1, 60))
+    to = fields.List(
+        fields.String(validate=validate.Length(max=36)), load_default=list, validate=validate.Length(max=20)
+    )
+    blocking = fields.Boolean(load_default=False)
+    position = fields.String(load_default="before", validate=validate.OneOf(["before", "after"]))
+    agreed = fields.Boolean(load_default=True)
+    category = fields.String(load_default=None, allow_none=True, validate=validate.OneOf(list(POLICY_CATEGORIES)))
+    document = fields.String(load_default="", validate=validate.Length(max=80))
+    line_id = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=36))
+
+
+class DecisionIn(Schema):
+    """What a reviewer decides: the three acts that decide, under one address."""
+
+    verdict = fields.String(required=True, validate=validate.OneOf(["approve", "return", "refuse"]))
+    opinion = fields.String(load_default="", validate=validate.Length(max=2000))
+    points = fields.List(fields.Nested(PointIn), load_default=list, validate=validate.Length(max=60))
+    to_stage = fields.String(load_default=None, allow_none=True, validate=validate.Length(max=40))
+    days = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(1, 60))
+
+
+class AnswerIn(Schema):
+    """What the school says to one point of a return."""
+
+    number = fields.Integer(required=True, validate=validate.Range(1, 60))
+    verdict = fields.String(required=True, validate=validate.OneOf(["changed", "explained"]))
+    text = fields.String(load_default="", validate=validate.Length(max=1000))
+
+
+class AnswersIn(Schema):
+    """Answers to points of the open return."""
+
+    answers = fields.List(fields.Nested(AnswerIn), required=True, validate=validate.Length(1, 60))
+
+
+class CopyIn(Schema):
+    """Why an approved plan is copied."""
+
+    purpose = fields.String(required=True, validate=validate.OneOf(["amend", "next_year"]))
 
 
 class FileIn(Schema):
@@ -92,193 +148,13 @@ class FileIn(Schema):
 class PlanQuery(PageQuery):
     """Filters of a list of plans."""
 
-    status = fields.String(load_default=None, validate=validate.OneOf([s.value for s in workflow.Status]))
+    status = fields.String(load_default=None, validate=validate.OneOf([s.value for s in Status]))
     school_year = fields.String(load_default=None, validate=is_school_year)
+    kind = fields.String(load_default=None, validate=validate.OneOf(list(kinds.KINDS)))
 
 
-class UnitOut(Schema):
-    """The submitting unit."""
+class CompareQuery(Schema):
+    """Which two versions; `old` may be `last_year`, `new` left out is the last one."""
 
-    path = fields.String()
-    code = fields.String()
-    name = fields.String()
-    kind = fields.String()
-
-
-class ItemOut(Schema):
-    """One item with the credits that follow from it."""
-
-    id = fields.String()
-    kind = fields.String()
-    kind_title = fields.String()
-    title = fields.String()
-    hours = Credits()
-    hours_per_credit = Credits()
-    credits = Credits()
-    held_from = fields.Date(allow_none=True)
-    held_to = fields.Date(allow_none=True)
-    responsible = fields.String()
-    assessment = fields.String()
-    records = fields.String()
-
-
-class AttachmentOut(Schema):
-    """A file; fetched at `attachments/<id>`."""
-
-    id = fields.String()
-    name = fields.String()
-    media_type = fields.String()
-    size = fields.Integer()
-    sha256 = fields.String()
-
-
-class AttachedOut(AttachmentOut):
-    """A file that was just added, and the plan's new version."""
-
-    plan_id = fields.String()
-    version = fields.Integer()
-
-
-class TotalsOut(Schema):
-    """Hours and credits of all items together."""
-
-    hours = Credits()
-    credits = Credits()
-
-
-class StageOut(Schema):
-    """The stage at which a plan is."""
-
-    name = fields.String()
-    title = fields.String()
-    level = fields.String()
-    act = fields.String()
-
-
-class StepOut(Schema):
-    """One stage of the route."""
-
-    stage = fields.String()
-    title = fields.String()
-    level = fields.String()
-    unit = fields.String()
-    body = fields.String()
-    phone = fields.String(allow_none=True)
-    state = fields.String()
-    by = fields.String(allow_none=True)
-    at = fields.AwareDateTime(allow_none=True)
-
-
-class FindingOut(Schema):
-    """What a check found; blocking ones stand in the way of submission."""
-
-    code = fields.String()
-    field = fields.String()
-    message = fields.String()
-    blocking = fields.Boolean()
-
-
-class ActOut(Schema):
-    """Something that the caller can do now."""
-
-    name = fields.String()
-    label = fields.String()
-
-
-class PlanRow(Schema):
-    """A plan in a list, with the content that the caller sees of it."""
-
-    id = fields.String(attribute="plan.id")
-    kind = fields.String(attribute="plan.kind")
-    number = fields.String(attribute="plan.number")
-    status = fields.String(attribute="plan.status")
-    status_title = DerivedText(lambda row: queries.status_title(row.plan))
-    stage = DerivedNested(StageOut, lambda row: queries.stage_of(row.plan), allow_none=True)
-    version = fields.Integer(attribute="plan.version")
-    round = fields.Integer(attribute="plan.round")
-    digest = fields.String(attribute="plan.digest", allow_none=True)
-    unit = DerivedNested(UnitOut, lambda row: unit_of(row.plan))
-    school_year = fields.String()
-    title = fields.String()
-    totals = DerivedNested(TotalsOut, lambda row: row)
-    flags = fields.List(fields.String(), attribute="plan.flags")
-    created_at = fields.AwareDateTime(attribute="plan.created_at")
-    submitted_at = fields.AwareDateTime(attribute="plan.submitted_at", allow_none=True)
-    entered_at = fields.AwareDateTime(attribute="plan.entered_at", allow_none=True)
-    approved_at = fields.AwareDateTime(attribute="plan.approved_at", allow_none=True)
-
-
-class PlanOut(Schema):
-    """A plan as the caller sees it: the working copy for its school, the submitted version for reviewers."""
-
-    id = fields.String(attribute="plan.id")
-    kind = fields.String(attribute="plan.kind")
-    number = fields.String(attribute="plan.number")
-    status = fields.String(attribute="plan.status")
-    status_title = fields.String()
-    stage = DerivedNested(StageOut, lambda view: queries.stage_of(view.plan), allow_none=True)
-    version = fields.Integer(attribute="plan.version", metadata={"description": "随每次变动增加，用于 If-Match"})
-    round = fields.Integer(attribute="plan.round", metadata={"description": "报送次数，即已冻结的版本号"})
-    digest = fields.String(attribute="plan.digest", allow_none=True)
-    unit = DerivedNested(UnitOut, lambda view: unit_of(view.plan))
-    school_year = fields.String(attribute="content.school_year")
-    title = fields.String(attribute="content.title")
-    aims = fields.String(attribute="content.aims")
-    items = fields.List(fields.Nested(ItemOut), attribute="content.items")
-    attachments = fields.List(fields.Nested(AttachmentOut), attribute="content.attachments")
-    totals = fields.Nested(TotalsOut, attribute="content")
-    route = fields.List(fields.Nested(StepOut), attribute="steps")
-    route_version = fields.String(attribute="plan.route")
-    findings = fields.List(fields.Nested(FindingOut))
-    acts = fields.List(fields.Nested(ActOut))
-    created_at = fields.AwareDateTime(attribute="plan.created_at")
-    submitted_at = fields.AwareDateTime(attribute="plan.submitted_at", allow_none=True)
-    approved_at = fields.AwareDateTime(attribute="plan.approved_at", allow_none=True)
-
-
-class PointOut(Schema):
-    """One point of a return."""
-
-    number = fields.Integer()
-    section = fields.String()
-    field = fields.String()
-    place = fields.String()
-    text = fields.String()
-    must = fields.Boolean()
-
-
-class LineOut(Schema):
-    """One act in the history."""
-
-    at = fields.AwareDateTime()
-    act = fields.String()
-    label = DerivedText(lambda line: workflow.ACTS[line.act].label)
-    actor = fields.String(attribute="actor_name")
-    body = fields.String()
-    stage = fields.String(allow_none=True)
-    from_status = fields.String()
-    to_status = fields.String()
-    to_stage = fields.String(allow_none=True)
-    opinion = fields.String()
-    points = fields.List(fields.Nested(PointOut))
-    outcome = fields.String()
-    version = fields.Integer(attribute="round")
-    digest = fields.String(allow_none=True)
-
-
-class HistoryOut(Schema):
-    """Every act, oldest first."""
-
-    items = fields.List(fields.Nested(LineOut))
-
-
-class CountOut(Schema):
-    """How many a list has."""
-
-    count = fields.Integer()
-
-
-def unit_of(plan: Plan) -> dict[str, Any]:
-    """The submitting unit of a plan."""
-    code = plan.unit_path.rstrip("/").rsplit("/", 1)[-1]
-    return {"path": plan.unit_path, "code": code, "name": plan.unit_name, "kind": plan.unit_kind}
+    old = fields.String(required=True, validate=validate.Regexp(r"([1-9][0-9]{0,3}|last_year)\Z"))
+    new = fields.Integer(load_default=None, validate=validate.Range(1, 9999))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,19 +11,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.plans import terms
-from services.plans.approval.content import ITEM_KINDS
-from services.plans.approval.queries import approved_plan
-from services.plans.categories import LEVEL_OF_AUTHORITY, TRAINING_LEVELS, Category, categories
+from services.plans.categories import Category, categories
 from services.plans.models import next_number
-from services.plans.projects import queries
-from services.plans.projects.models import Project
+from services.plans.projects import conversion, history, queries
+from services.plans.projects.models import Project, Quota
 from shared import directory
-from shared.actors import LEVEL_TITLES, Actor, Level, Office, Post, ancestors
-from shared.database import new_id, utc_now
+from shared.actors import Actor, Level, Office, Post, ancestors
+from shared.database import new_id, under_any, utc_now
 from shared.directory import UnitCopy
 from shared.errors import Invalid, NotAllowed
 
 MAX_HOURS = 1000
+REFUSED = "项目还不能发布，请按提示修改。"
 
 
 def publish_project(
@@ -41,21 +41,26 @@ def publish_project(
     plan_id: str | None = None,
     plan_item_id: str | None = None,
     organizer_unit_code: str | None = None,
+    stages: Sequence[str] = (),
+    subjects: Sequence[str] = (),
+    quotas: Sequence[Mapping[str, Any]] = (),
+    publicity_days: int | None = None,
 ) -> Project:
     """A training with category and conversion, visible from now on.
 
     `organizer_unit_code` chooses among several posts, or names the authority on whose behalf a provider publishes,
-    which a provider must. Raises `Invalid` naming fields: a category that the post may not publish, no approved plan
-    (FAQ-Q14), an authority where nobody audits …
+    which a provider must. `stages`, `subjects`: for whom it is; none: for all (FAQ-Q19). `quotas`: `{unit_code, seats}`
+    of units of the area; none: no limit. `publicity_days`: working days of 公示, at least the category's (N46).
+
+    Raises `Invalid` naming fields: a category that the post may not publish, no approved plan (FAQ-Q14), an authority
+    where nobody, or nobody else, audits …
     """
     kind = categories()[category]
     post, authority = _publisher(session, actor, kind, organizer_unit_code)
-    expected_level = kind.level or LEVEL_OF_AUTHORITY[Level(authority.level)]
-    wrong: dict[str, list[str]] = {}
-    if level not in (None, expected_level):
-        wrong["level"] = [f"“{kind.title}”在此处的培训级别应为{TRAINING_LEVELS[expected_level]}。"]
-    if mode not in kind.modes:
-        wrong["mode"] = [f"“{kind.title}”不能用这种方式举办。"]
+    expected_level = conversion.level_of(kind, Level(authority.level))
+    of_school = Level(post.unit.level) is Level.SCHOOL and post.office is Office.SCHOOL_ADMIN
+    area_path = post.unit.path if of_school else authority.path
+    wrong = conversion.errors(kind, mode, level, expected_level)
     if held_from > held_to:
         wrong["held_to"] = ["结束日期早于开始日期，请核对。"]
     first, last = terms.bounds(school_year)
@@ -64,13 +69,17 @@ def publish_project(
         wrong["school_year"] = [f"培训日期不在 {school_year} 学年（{first} 至 {last}）内，请核对。"]
     if hours > MAX_HOURS:
         wrong["hours"] = [f"一个项目最多 {MAX_HOURS} 学时，请核对。"]
-    unstaffed = _unstaffed(session, authority)
+    if publicity_days is None:
+        publicity_days = kind.publicity_days
+    elif publicity_days < kind.publicity_days:
+        wrong["publicity_days"] = [f"“{kind.title}”至少公示 {kind.publicity_days} 个工作日，可以延长，不能缩短。"]
+    unstaffed = _unstaffed(session, actor, authority)
     if unstaffed:
         wrong["organizer_unit_code"] = [unstaffed]
     if wrong:
-        raise Invalid("项目还不能发布，请按提示修改。", fields=wrong)
-    plan, item = _plan_item(session, kind, post, plan_id, plan_item_id, school_year, hours)
-    of_school = Level(post.unit.level) is Level.SCHOOL and post.office is Office.SCHOOL_ADMIN
+        raise Invalid(REFUSED, fields=wrong)
+    plan = conversion.under_plan(session, kind, post.unit.path, plan_id, plan_item_id, school_year, hours)
+    seats = _seats(session, (area_path, *plan["covers"]), quotas)
     project = Project(
         id=new_id(),
         number=next_number(session, f"P{terms.first_year(school_year)}-{post.unit.code}", 4),
@@ -80,7 +89,6 @@ def publish_project(
         mode=mode,
         convert=convert,
         hours=hours,
-        hours_per_credit=item.hours_per_credit if item else None,
         school_year=school_year,
         held_from=held_from,
         held_to=held_to,
@@ -88,18 +96,24 @@ def publish_project(
         organizer_name=post.body,
         authority_path=authority.path,
         authority_name=_body(session, authority),
-        area_path=post.unit.path if of_school else authority.path,
-        plan_id=plan.id if plan else None,
-        plan_number=plan.number if plan else None,
-        plan_item_id=item.id if item else None,
-        plan_item_title=item.title if item else None,
+        area_path=area_path,
+        stages=list(stages),
+        subjects=list(subjects),
+        quotas=seats,
+        publicity_days=publicity_days,
         published_by=actor.account_id,
         published_by_person=actor.person_id,
         published_by_name=actor.name,
         published_at=utc_now(),
+        version=1,
+        **plan,
     )
     session.add(project)
     session.flush()
+    settled = conversion.Conversion.of(project)
+    history.record(
+        session, project, actor, "publish", outcome=f"{settled.words()}。", details={"after": settled.dump()}, post=post
+    )
     return project
 
 
@@ -110,33 +124,59 @@ def _publisher(session: Session, actor: Actor, kind: Category, code: str | None)
         raise NotAllowed("您的账号没有发布培训项目的岗位。")
     if code is None and all(post.office is Office.PROVIDER_ADMIN for post in posts):
         sentence = "请填写委托举办的教育行政部门的行政区划代码。"
-        raise Invalid("项目还不能发布，请按提示修改。", fields={"organizer_unit_code": [sentence]})
+        raise Invalid(REFUSED, fields={"organizer_unit_code": [sentence]})
     for post in posts:
         if post.office is Office.PROVIDER_ADMIN:
             authority = _commissioner(session, code) if code else None
-            level = Level(authority.level) if authority else None
         elif code in (None, post.unit.code):
-            level = post.unit.level
             authority = directory.unit(session, post.unit.path)
             if post.office is Office.SCHOOL_ADMIN:
                 authority = _above(session, post.unit.path)
         else:
             continue
-        if authority is not None and level in kind.publishers:
+        if authority is not None and conversion.may_publish(kind, post, Level(authority.level)):
             return post, authority
-    levels = "、".join(LEVEL_TITLES[level] for level in kind.publishers)
-    raise Invalid(
-        "项目还不能发布，请按提示修改。",
-        fields={"category": [f"“{kind.title}”由{levels}单位发布，您的岗位不能发布此类项目。"]},
-    )
+    raise Invalid(REFUSED, fields=conversion.not_yours(kind))
 
 
-def _unstaffed(session: Session, authority: UnitCopy) -> str | None:
-    """The sentence for an authority where nobody could audit the results, naming the office to call (T10)."""
-    if directory.office(session, authority.path, Office.RESULT_AUDIT):
-        return None
+def _unstaffed(session: Session, actor: Actor, authority: UnitCopy) -> str | None:
+    """The sentence for an authority where nobody could audit the results, naming the office to call (T10).
+
+    Who publishes does not audit (T11): an only auditor who publishes leaves nobody.
+    """
+    office = directory.office(session, authority.path, Office.RESULT_AUDIT)
     call = f"，请致电 {authority.phone}" if authority.phone else ""
-    return f"{_body(session, authority)}目前没有在岗的成绩审核人{call}，请其安排后再发布。"
+    if office is None:
+        return f"{_body(session, authority)}目前没有在岗的成绩审核人{call}，请其安排后再发布。"
+    me = {actor.account_id, actor.person_id} - {None}
+    if all(me & {holder["account_id"], holder["person_id"]} for holder in office.holders):
+        return (
+            f"{office.body}在岗的成绩审核人只有您本人，而发布人不能审核自己发布的项目（回避）；"
+            f"请由其他管理员发布，或先增设一名成绩审核人{call}。"
+        )
+    return None
+
+
+def _seats(session: Session, areas: Sequence[str], quotas: Sequence[Mapping[str, Any]]) -> list[Quota]:
+    """Seats by unit. Raises `Invalid` naming the row: no such unit in the project's area, or one named twice."""
+    units: dict[str, tuple[str, str]] = {}
+    if quotas:
+        found = select(UnitCopy.path, UnitCopy.name).where(UnitCopy.active, under_any(UnitCopy.path, areas))
+        units = {_code(path): (path, name) for path, name in session.execute(found)}
+    wrong: dict[str, list[str]] = {}
+    seats: dict[str, Quota] = {}
+    for number, row in enumerate(quotas):
+        path, name = units.get(_code(row["unit_code"]), ("", ""))
+        if not path:
+            sentence = f"代码为“{row['unit_code']}”的单位不在本项目的参训范围内，请核对。"
+            wrong[f"quotas.{number}.unit_code"] = [sentence]
+        elif path in seats:
+            wrong[f"quotas.{number}.unit_code"] = [f"{name}的名额写了两次，请合为一行。"]
+        else:
+            seats[path] = Quota(unit_path=path, unit_name=name, seats=row["seats"])
+    if wrong:
+        raise Invalid(REFUSED, fields=wrong)
+    return list(seats.values())
 
 
 def _body(session: Session, authority: UnitCopy) -> str:
@@ -161,31 +201,6 @@ def _above(session: Session, path: str) -> UnitCopy | None:
     return max(above, key=lambda unit: len(unit.path), default=None)
 
 
-def _plan_item(
-    session: Session,
-    kind: Category,
-    post: Post,
-    plan_id: str | None,
-    item_id: str | None,
-    school_year: str,
-    hours: Decimal,
-) -> tuple[Any, Any]:
-    """The organizer's approved plan and the item under which the training is held, where the category needs one."""
-    if kind.needs_plan is None:
-        return None, None
-    if not plan_id or not item_id:
-        sentence = f"“{kind.title}”须依据本单位已通过的方案举办，请选择方案及其中的项目（问答第 9、14 问）。"
-        raise Invalid(sentence, fields={"plan_item_id": [sentence]})
-    plan, content = approved_plan(session, plan_id, kind.needs_plan, post.unit.path)
-    item = next((item for item in content.items if item.id == item_id), None)
-    if item is None or item.kind not in kind.item_kinds:
-        words = "、".join(ITEM_KINDS.get(name, name) for name in kind.item_kinds)
-        sentence = f"请选择方案中形式为“{words}”的项目。"
-        raise Invalid(sentence, fields={"plan_item_id": [sentence]})
-    if plan.school_year != school_year:
-        sentence = f"方案属于 {plan.school_year} 学年，与项目学年不符。"
-        raise Invalid(sentence, fields={"school_year": [sentence]})
-    if hours > item.hours:
-        sentence = f"学时 {hours.normalize():f} 超过方案中该项目批准的 {item.hours.normalize():f} 学时。"
-        raise Invalid(sentence, fields={"hours": [sentence]})
-    return plan, item
+def _code(path: str) -> str:
+    """The unit's own code; of a code, itself."""
+    return path.rstrip("/").rsplit("/", 1)[-1]

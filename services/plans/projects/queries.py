@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,32 +9,30 @@ from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from services.plans import terms
+from services.plans.approval.models import Plan
 from services.plans.categories import Category, Preview, categories, preview
+from services.plans.projects import history
 from services.plans.projects.models import (
+    STATUS_TITLES,
     UNAUDITED,
     Audit,
     CreditsState,
     Project,
+    ProjectLine,
+    ProjectStatus,
+    Quota,
     Result,
     ResultState,
     RosterUpload,
 )
+from services.plans.workflow import Status
 from shared.actors import Actor, Office, Post
 from shared.database import under, utc_now
-from shared.errors import NotFound
+from shared.directory import PersonCopy
+from shared.errors import Conflict, NotFound
+from shared.ui.filters import local_time
 
-PUBLISHERS = (Office.SCHOOL_ADMIN, Office.PROJECT_ADMIN, Office.PROVIDER_ADMIN)
-
-
-@dataclass(frozen=True, slots=True)
-class AuditView:
-    """One audit and how far its results have got on the way to credits (N8)."""
-
-    audit: Audit
-    recorded: int
-    """Results for which credits has answered; only known for the last audit of a result."""
-    current: int
-    """Results whose last audit this is."""
+PUBLISHERS = history.PUBLISHERS
 
 
 def visible_projects(actor: Actor) -> Select[Project]:
@@ -50,17 +47,38 @@ def visible_projects(actor: Actor) -> Select[Project]:
     return select(Project).where(or_(false(), *own, *area))
 
 
+def listed_projects(actor: Actor) -> Select[Project]:
+    """What lists show: deleted projects keep their page, and stand in no list (T8)."""
+    return visible_projects(actor).where(Project.status != ProjectStatus.DELETED.value)
+
+
 def to_audit(actor: Actor) -> Select[Project]:
     """Projects whose results the actor can audit now: what `audit_results` asks as a query, so counts equal lists."""
     paths = [post.unit.path for post in actor.posts_of(Office.RESULT_AUDIT)]
     waiting = select(Result.id).where(Result.project_id == Project.id, Result.state.in_(UNAUDITED))
+    uploaded = waiting.join(RosterUpload, RosterUpload.id == Result.upload_id)
+    voided = select(Plan.id).where(Plan.id == Project.plan_id, Plan.status == Status.VOIDED.value)
     return select(Project).where(
+        Project.status == ProjectStatus.PUBLISHED.value,
         Project.authority_path.in_(paths),
         Project.held_to <= terms.china_date(utc_now()),
         ~_mine(actor, Project.published_by, Project.published_by_person),
+        ~voided.exists(),
+        ~_corrections(actor).where(ProjectLine.project_id == Project.id).exists(),
         waiting.exists(),
         ~waiting.where(_mine(actor, Result.entered_by, Result.entered_by_person)).exists(),
+        ~uploaded.where(_mine(actor, RosterUpload.uploaded_by, RosterUpload.uploaded_by_person)).exists(),
     )
+
+
+def has_corrected(session: Session, actor: Actor, project: Project) -> bool:
+    """Whether the actor has corrected category or conversion, with whichever account: then somebody else audits."""
+    return session.scalar(_corrections(actor).where(ProjectLine.project_id == project.id).limit(1)) is not None
+
+
+def _corrections(actor: Actor) -> Select[str]:
+    person = ProjectLine.details["by_person"].as_string()
+    return select(ProjectLine.id).where(ProjectLine.act == "correct", _mine(actor, ProjectLine.actor_account, person))
 
 
 def _mine(actor: Actor, account: Any, person: Any) -> ColumnElement[bool]:
@@ -77,14 +95,52 @@ def count(session: Session, query: Select[Project]) -> int:
 
 
 def find_project(session: Session, actor: Actor, project_id: str, *, lock: bool = False) -> Project:
-    """The project, locked until the commit if its results are to be changed. Raises `NotFound`."""
+    """The project; `lock`: to be changed, so it is locked until the commit, and must be open.
+
+    Raises `NotFound`; to change a project that was deleted or declared void, `Conflict` (T8).
+    """
     query = visible_projects(actor).where(Project.id == project_id)
     if lock:
         query = query.with_for_update().execution_options(populate_existing=True)
     project = session.scalar(query)
     if project is None:
         raise NotFound()
+    if lock:
+        require_open(session, project)
     return project
+
+
+def require_open(session: Session, project: Project) -> None:
+    """That the project was neither deleted nor declared void. Raises `Conflict` that says by whom and when (T8)."""
+    if project.status == ProjectStatus.PUBLISHED:
+        return
+    line = history.last(session, project, "void", "delete")
+    who = f"由{line.actor_name}于 {local_time(line.at)} " if line else ""
+    raise Conflict(
+        f"此项目已{who}{STATUS_TITLES[ProjectStatus(project.status)].removeprefix('已')}，不能再办理；如需继续，请另行发布。",
+        decided_by=line.actor_name if line else None,
+        decided_at=line.at.isoformat() if line else None,
+        verdict=line.act if line else None,
+    )
+
+
+def plan_voided(session: Session, project: Project, *, lock: bool = False) -> str | None:
+    """Why nothing more comes into a project whose plan was declared void; None: it was not, or is only superseded.
+
+    `lock`: what is said holds until the commit.
+    """
+    query = select(Plan.status).where(Plan.id == project.plan_id)
+    status = session.scalar(query.with_for_update(read=True) if lock else query)
+    if status != Status.VOIDED:
+        return None
+    return f"所依据的方案 {project.plan_number} 已作废，不能再导入名单或审核成绩；已计入的学分不变。"
+
+
+def require_plan(session: Session, project: Project, *, lock: bool = False) -> None:
+    """That its plan was not declared void. Raises `Conflict`; what was credited before stays."""
+    sentence = plan_voided(session, project, lock=lock)
+    if sentence:
+        raise Conflict(sentence)
 
 
 def entering_post(actor: Actor, project: Project) -> Post | None:
@@ -118,24 +174,6 @@ def result_counts(session: Session, project: Project) -> dict[str, int]:
     return {state.value: 0 for state in ResultState} | {state: number for state, number in rows}  # noqa: C416
 
 
-def audits(session: Session, project: Project) -> list[AuditView]:
-    """Every audit of the project, newest first, with what credits has answered."""
-    progress = {
-        audit_id: (recorded, current)
-        for audit_id, current, recorded in session.execute(
-            select(
-                Result.audit_id,
-                func.count(),
-                func.count().filter(Result.credits_state == CreditsState.RECORDED),
-            )
-            .where(Result.project_id == project.id, Result.audit_id.is_not(None))
-            .group_by(Result.audit_id)
-        )
-    }
-    found = session.scalars(select(Audit).where(Audit.project_id == project.id).order_by(Audit.number.desc()))
-    return [AuditView(audit, *progress.get(audit.id, (0, 0))) for audit in found]
-
-
 def find_audit(session: Session, project: Project, audit_id: str) -> Audit:
     """An audit of that project. Raises `NotFound`."""
     audit = session.scalar(select(Audit).where(Audit.id == audit_id, Audit.project_id == project.id))
@@ -153,7 +191,72 @@ def find_upload(session: Session, project: Project, upload_id: str) -> RosterUpl
     return upload
 
 
-def waiting_results(session: Session, project: Project) -> Sequence[Result]:
-    """Results that wait for an audit, grouped by who entered them, in the order of the roster."""
-    query = results(project).where(Result.state.in_(UNAUDITED))
-    return session.scalars(query.order_by(Result.entered_by, Result.position, Result.id)).all()
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many results wait for an audit that the same people brought in."""
+
+    entered_by: str
+    entered_by_person: str | None
+    """Who imported them."""
+    uploaded_by: str
+    uploaded_by_person: str | None
+    """Who uploaded the file."""
+    count: int
+
+
+def waiting_results(session: Session, project: Project) -> list[Waiting]:
+    """What waits for an audit, by who brought it in; empty: nothing."""
+    who = (
+        Result.entered_by,
+        Result.entered_by_person,
+        RosterUpload.uploaded_by,
+        RosterUpload.uploaded_by_person,
+    )
+    query = (
+        select(*who, func.count())
+        .join(RosterUpload, RosterUpload.id == Result.upload_id)
+        .where(Result.project_id == project.id, Result.state.in_(UNAUDITED))
+        .group_by(*who)
+    )
+    return [Waiting(*row) for row in session.execute(query)]
+
+
+def registered_by_unit(session: Session, project: Project) -> dict[str, int]:
+    """How many people of each unit have a result in the project, by unit path: what seats are counted against."""
+    query = (
+        select(PersonCopy.unit_path, func.count())
+        .join(Result, Result.person_id == PersonCopy.person_id)
+        .where(Result.project_id == project.id)
+        .group_by(PersonCopy.unit_path)
+    )
+    return {path: number for path, number in session.execute(query)}  # noqa: C416
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """Seats of one unit, and how many are taken."""
+
+    quota: Quota
+    taken: int
+
+
+def seats(session: Session, project: Project) -> list[Seats]:
+    """The project's seats, by unit."""
+    if not project.quotas:
+        return []
+    by_unit = registered_by_unit(session, project)
+    return [
+        Seats(quota, sum(number for path, number in by_unit.items() if path.startswith(quota.unit_path)))
+        for quota in project.quotas
+    ]
+
+
+def credits_words(result: Result) -> str:
+    """How far a result has got on its way to credits, as people read it (N8)."""
+    if result.credits_state == CreditsState.SENT:
+        return "已送出"
+    if result.credits_state == CreditsState.RECORDED:
+        if result.state == ResultState.AUDIT_REVOKED:
+            return "已冲回"
+        return "已计入" if result.credits else "已处理，未产生学分"
+    return ""

@@ -13,6 +13,9 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from xml.parsers import expat
 
@@ -24,12 +27,17 @@ from shared.errors import Invalid
 KINDS: dict[str, tuple[str, ...]] = {XLSX: ("xlsx",)}
 MAX_ROWS = 100_000
 MAX_COLUMNS = 52
+SHORT_ROWS = 2_000
+"""A roster up to here is checked while one waits for the page; a longer one in the background."""
+SHORT_PART = 2 * 1024 * 1024
+"""Bytes of XML that so many rows never need: more counts as long, whatever is in it."""
 HEADER_WITHIN = 10
 """The headings must stand in one of the first rows; titles may stand above."""
 CHUNK = 256 * 1024
 REFERENCE = re.compile(r"([A-Za-z]{1,3})([1-9][0-9]{0,6})", re.ASCII)
 ROW = re.compile(r"[1-9][0-9]{0,6}", re.ASCII)
 """Where a cell stands and which row it is: `XFD1048576` is the furthest that a spreadsheet knows."""
+ROW_TAG = re.compile(rb"<(?:\w+:)?row[\s/>]", re.ASCII)
 DAMAGED = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, expat.ExpatError, NotImplementedError, RuntimeError, EOFError,
     OSError, ValueError, LookupError,
@@ -37,19 +45,71 @@ DAMAGED = (
 """What the standard library raises while it unpacks and parses a file that is not what it says."""
 
 
-def read_rows(upload: Upload) -> Iterator[tuple[int, list[Any]]]:
-    """(row number as in the spreadsheet, its cells from column A on) of the first sheet, empty rows left out.
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The first sheet of a workbook."""
+
+    height: int
+    """Rows down to the last one that is used, without the first, which has the headings."""
+    rows: Iterator[tuple[int, list[Any]]]
+    """(row number as in the spreadsheet, its cells from column A on), empty rows left out."""
+
+
+def open_sheet(upload: Upload) -> Sheet:
+    """The first sheet, after making sure that reading it cannot hurt.
 
     Raises `Invalid` for a file that is too large inside, damaged, or not a spreadsheet that we can read.
     """
-    _make_sure(upload)
+    with _naming_damage(upload.name), zipfile.ZipFile(io.BytesIO(upload.content)) as archive:
+        check_archive(upload.name, archive)
+        for member in archive.infolist():
+            with archive.open(member) as part:
+                _scan(upload.name, member.filename, part)
+    return _first_sheet(upload)
+
+
+def read_again(upload: Upload) -> Iterator[tuple[int, list[Any]]]:
+    """The rows once more, of a file that `open_sheet` has looked at."""
+    return _first_sheet(upload).rows
+
+
+def read_rows(upload: Upload) -> Iterator[tuple[int, list[Any]]]:
+    """The rows of `open_sheet`."""
+    return open_sheet(upload).rows
+
+
+def is_long(upload: Upload) -> bool:
+    """Whether a sheet has more than `SHORT_ROWS` rows; unpacks no more than it takes to know.
+
+    Raises `Invalid` for a file that is damaged up to there.
+    """
+    with _naming_damage(upload.name), zipfile.ZipFile(io.BytesIO(upload.content)) as archive:
+        check_archive(upload.name, archive)
+        for member in archive.infolist():
+            if not member.filename.lower().endswith(".xml"):
+                continue
+            rows = size = 0
+            with archive.open(member) as part:
+                while piece := part.read(CHUNK):
+                    rows += len(ROW_TAG.findall(piece))
+                    size += len(piece)
+                    if rows > SHORT_ROWS + HEADER_WITHIN or size > SHORT_PART:
+                        return True
+    return False
+
+
+def _first_sheet(upload: Upload) -> Sheet:
     try:
         sheet = CalamineWorkbook.from_filelike(io.BytesIO(upload.content)).get_sheet_by_index(0)
-        if sheet.start is None:
-            return
-        (first_row, first_column), rows = sheet.start, sheet.iter_rows()
+        return Sheet(sheet.total_height, _rows(sheet.start, sheet.iter_rows()))
     except (CalamineError, ValueError, IndexError) as error:
         raise refused(f"文件“{upload.name}”无法读取，请用 Excel 或 WPS 另存为 .xlsx 后重新上传。") from error
+
+
+def _rows(start: tuple[int, int] | None, rows: Iterator[list[Any]]) -> Iterator[tuple[int, list[Any]]]:
+    if start is None:
+        return
+    first_row, first_column = start
     # iter_rows begins with row 1 but leaves out the empty columns on the left.
     margin = [""] * first_column
     for number, cells in enumerate(rows, start=1):
@@ -72,16 +132,12 @@ def refused(sentence: str) -> Invalid:
     return Invalid(sentence, fields={"file": [sentence]})
 
 
-def _make_sure(upload: Upload) -> None:
-    damaged = f"文件“{upload.name}”已损坏，请用 Excel 或 WPS 另存为 .xlsx 后重新上传。"
+@contextmanager
+def _naming_damage(name: str) -> Iterator[None]:
     try:
-        with zipfile.ZipFile(io.BytesIO(upload.content)) as archive:
-            check_archive(upload.name, archive)
-            for member in archive.infolist():
-                with archive.open(member) as part:
-                    _scan(upload.name, member.filename, part)
+        yield
     except DAMAGED as error:
-        raise refused(damaged) from error
+        raise refused(f"文件“{name}”已损坏，请用 Excel 或 WPS 另存为 .xlsx 后重新上传。") from error
 
 
 def _scan(name: str, member: str, part: Any) -> None:
@@ -147,6 +203,7 @@ class _Scanner:
         return refused(f"文件“{self.name}”的结构不合规范，请用 Excel 或 WPS 另存为 .xlsx 后重新上传。")
 
 
+@lru_cache(1000)
 def _column_number(letters: str) -> int:
     number = 0
     for letter in letters.upper():

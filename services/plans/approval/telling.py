@@ -1,0 +1,105 @@
+"""What other services and systems are told of a submission, in the order in which it happened."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from services.plans.approval import content as contents
+from services.plans.approval import queries
+from services.plans.approval.models import Plan
+from services.plans.approval.trail import PlanLine
+from services.plans.workflow import Act, Pending, State, Status
+from shared import outbox
+from shared.events.base import Event
+from shared.events.plans import ApprovedItem, PlanApproved, PlanDecided, PlanEnded, StageEntered
+
+LEAVES_QUEUE = ("withdraw", "grant_withdrawal", "abandon", "park")
+"""No decisions, but told as such: a queue in another system would otherwise keep what no longer waits."""
+
+
+def tell(session: Session, plan: Plan, act: Act, state: State, line: PlanLine, now: datetime) -> None:
+    """The events of what has just happened."""
+    digest = str(plan.digest)
+    events: list[Event] = []
+    if act.decides or (act.strikes and not line.internal) or (act.name in LEAVES_QUEUE and plan.round):
+        events.append(
+            PlanDecided(
+                plan_id=plan.id,
+                number=plan.number,
+                unit_path=plan.unit_path,
+                stage=str(line.stage or state.stage or (state.last.stage if state.last else "")),
+                verdict="refuse" if act.name == "confirm_refusal" else act.name,
+                status=plan.status,
+                version=plan.round,
+                digest=digest,
+                decided_by=line.actor_account,
+                decided_at=now,
+            ),
+        )
+    stage = next((stage for stage in state.stages if stage.name == plan.stage), None)
+    arrived = plan.stage != state.stage or state.reviewing_path is None
+    if stage is not None and arrived and plan.pending != Pending.VOID:
+        events.append(
+            StageEntered(
+                plan_id=plan.id,
+                kind=plan.kind,
+                number=plan.number,
+                school_year=plan.school_year,
+                unit_path=plan.unit_path,
+                stage=stage.name,
+                level=stage.level,
+                reviewing_path=str(plan.reviewing_path),
+                round=plan.round,
+                version=plan.round,
+                digest=digest,
+                entered_at=now,
+            ),
+        )
+    if plan.status == Status.APPROVED and state.status is not Status.APPROVED:
+        events.append(_approved(plan, queries.frozen(session, plan), now))
+    if plan.status == Status.VOIDED:
+        events.append(_ended(plan, "voided", None, line.opinion, now))
+    outbox.publish_all(session, events)
+
+
+def ended(session: Session, plan: Plan, status: str, successor: str | None, reason: str, now: datetime) -> None:
+    """An approved submission is no longer in force."""
+    outbox.publish(session, _ended(plan, status, successor, reason, now))
+
+
+def _ended(plan: Plan, status: str, successor: str | None, reason: str, now: datetime) -> PlanEnded:
+    return PlanEnded(
+        plan_id=plan.id,
+        number=plan.number,
+        unit_path=plan.unit_path,
+        status=status,
+        superseded_by=successor,
+        reason=reason,
+        ended_at=now,
+    )
+
+
+def _approved(plan: Plan, frozen: contents.Content, now: datetime) -> PlanApproved:
+    return PlanApproved(
+        plan_id=plan.id,
+        kind=plan.kind,
+        number=plan.number,
+        school_year=plan.school_year,
+        unit_path=plan.unit_path,
+        version=plan.round,
+        digest=str(plan.digest),
+        items=[
+            ApprovedItem(
+                item_id=item.id,
+                kind=item.kind,
+                title=item.title,
+                hours=item.hours,
+                hours_per_credit=item.hours_per_credit,
+                credits=item.credits,
+            )
+            for item in frozen.items
+        ],
+        approved_at=now,
+    )

@@ -1,0 +1,171 @@
+"""Who may do which act, and the sentence for who may not. Pure; `queries.to_decide` asks the same in SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from services.plans.workflow import PENDING_TITLES, SEEN_BY_SCHOOL, Act, Asked, By, Need, State, status_title
+from shared.actors import Actor, Level, Office, Post
+from shared.errors import Conflict, NotAllowed
+
+
+def post_for(act: Act, state: State, actor: Actor) -> Post | None:
+    """The post in which the actor may do this, leaving the state aside; None: it is not the actor's to do."""
+    return _WHOSE[act.by](act, state, actor)
+
+
+def is_author(state: State, actor: Actor) -> bool:
+    """Whether the actor drafted, edited or submitted it: by account, or as the same person with another account."""
+    return bool({actor.account_id, actor.person_id} & state.authors)
+
+
+def is_own(state: State, actor: Actor) -> bool:
+    """Whether the actor drafts for the submitting unit: nobody decides for both sides (T11)."""
+    return actor.post_at(state.unit_path, state.owner) is not None
+
+
+def starts(act: Act, state: State) -> bool:
+    """Whether the state allows the act."""
+    return state.status in act.starts and state.pending in act.pending
+
+
+def request_for(act: Act, state: State, actor: Actor) -> Asked | None:
+    """The open request that the actor may answer: her own, or that of somebody for whom she stands in.
+
+    A deputy answers neither what she asked herself, nor signs what the absent one has a part in (T11).
+    """
+    absent = {post.for_account for post in actor.posts_of(Office.PLAN_REVIEW) if post.for_account}
+    if act.answers == "cosign":
+        absent -= state.authors
+    mine = [a for a in state.asked if a.kind == act.answers and a.agreed is None]
+    own = next((a for a in mine if a.account_id == actor.account_id), None)
+    return own or next((a for a in mine if a.account_id in absent and a.asked_by != actor.account_id), None)
+
+
+def open_acts(acts: Mapping[str, Act], state: State, actor: Actor) -> tuple[Act, ...]:
+    """What the actor can do now, in the order of the table."""
+    return tuple(
+        act
+        for act in acts.values()
+        if starts(act, state)
+        and not (Need.UNOPENED in act.needs and state.opened)
+        and not (Need.OPENED in act.needs and not state.seen)
+        and not (Need.SILENT in act.needs and not any(a.waiting for a in state.asked))
+        and not (Need.IN_FORCE in act.needs and state.superseded)
+        and post_for(act, state, actor)
+    )
+
+
+def guard(act: Act, state: State, actor: Actor, noun: str = "方案") -> Post:
+    """The post in which the actor does it. Raises `Conflict` for the state, `NotAllowed` for the person."""
+    if not starts(act, state):
+        title = status_title(state.status, state.current.title if state.current else "")
+        owner = actor.post_at(state.unit_path, state.owner) is not None
+        if state.pending and (state.pending in SEEN_BY_SCHOOL or not owner):
+            title += f"，{PENDING_TITLES[state.pending]}"
+        detail = act.refusal.format(state=title, holder=state.holder, noun=noun)
+        raise Conflict(detail, status_now=state.status.value)
+    post = post_for(act, state, actor)
+    if post is not None:
+        return post
+    if act.by is By.OWNER:
+        raise NotAllowed(f"只有申报单位的管理员可以{act.label}。")
+    if act.by is By.DECIDER:
+        raise NotAllowed("只有作出上一次办理的人可以取回。")
+    if act.by is By.RECORDER:
+        raise NotAllowed("只能更正自己的记录。")
+    if act.by is By.ASKED:
+        raise NotAllowed("没有请您办理的征询、加签或抄送，或已经办理。")
+    if is_author(state, actor):
+        raise NotAllowed(f"您起草、修改或报送过此{noun}，须由其他人审核（回避）。")
+    if is_own(state, actor):
+        raise NotAllowed(f"您是申报单位的管理员，此{noun}须由其他人审核（回避）。")
+    if act.by is By.SECOND and {actor.account_id, actor.person_id} & state.proposer:
+        raise NotAllowed("您提出了此意见，须由第二人复核。")
+    if state.assignee is not None and post_for_colleague(act, state, actor) is not None:
+        raise NotAllowed(f"此{noun}已转办给{state.assignee_name}；如需您办理，请先转办。")
+    raise NotAllowed(f"此{noun}现由{state.holder}办理，不在您的审核环节。")
+
+
+def post_for_colleague(act: Act, state: State, actor: Actor) -> Post | None:
+    """A post of the stage's office for exactly the unit that has it, and no part in drafting it."""
+    return _post_at_stage(state, actor, state.authors)
+
+
+def _post_at_stage(state: State, actor: Actor, out: frozenset[str]) -> Post | None:
+    """Such a post, unless the actor, or for whom a deputy stands in, is one of `out`."""
+    if state.current is None or state.reviewing_path is None or is_own(state, actor):
+        return None
+    if {actor.account_id, actor.person_id} & out:
+        return None
+    path, office = state.reviewing_path, state.current.office
+    return next((p for p in actor.posts_of(office) if p.unit.path == path and p.for_account not in out), None)
+
+
+def _owner(act: Act, state: State, actor: Actor) -> Post | None:
+    return actor.post_at(state.unit_path, state.owner)
+
+
+def _reviewer(act: Act, state: State, actor: Actor) -> Post | None:
+    if state.assignee is None or state.assignee == actor.account_id:
+        return post_for_colleague(act, state, actor)
+    if post_for_colleague(act, state, actor) is None:
+        return None
+    # Handed to somebody who is absent: the deputy's post names whom it stands for.
+    posts = actor.posts_of(state.current.office) if state.current else ()
+    return next((p for p in posts if p.unit.path == state.reviewing_path and p.for_account == state.assignee), None)
+
+
+def _second(act: Act, state: State, actor: Actor) -> Post | None:
+    # Nor does a deputy confirm what was proposed by the one for whom she stands in.
+    return _post_at_stage(state, actor, state.authors | state.proposer)
+
+
+def _decider(act: Act, state: State, actor: Actor) -> Post | None:
+    if state.last is None or state.last.account_id != actor.account_id:
+        return None
+    return actor.post_at(state.last.unit_path, *(stage.office for stage in state.stages))
+
+
+def _asked(act: Act, state: State, actor: Actor) -> Post | None:
+    if act.name == "cosign" and (is_author(state, actor) or is_own(state, actor)):
+        return None
+    request, posts = request_for(act, state, actor), actor.posts_of(Office.PLAN_REVIEW)
+    if request is None:
+        return None
+    standing_in = None if request.account_id == actor.account_id else request.account_id
+    fitting = [post for post in posts if (post.for_account or None) == standing_in]
+    return next(iter(fitting or posts), None)
+
+
+def _above(act: Act, state: State, actor: Actor) -> Post | None:
+    path = state.reviewing_path
+    if path is None:
+        return None
+    posts = actor.posts_of(Office.PLAN_REVIEW)
+    return next((p for p in posts if path.startswith(p.unit.path) and p.unit.path != path), None)
+
+
+def _recorder(act: Act, state: State, actor: Actor) -> Post | None:
+    if actor.account_id not in state.recorded:
+        return None
+    return _owner(act, state, actor) or next(iter(actor.posts_of(Office.PLAN_REVIEW)), None)
+
+
+def _province(act: Act, state: State, actor: Actor) -> Post | None:
+    return next((p for p in actor.posts_of(Office.PLAN_REVIEW) if p.unit.level is Level.PROVINCE), None)
+
+
+_WHOSE: dict[By, Callable[[Act, State, Actor], Post | None]] = {
+    By.OWNER: _owner,
+    By.REVIEWER: _reviewer,
+    By.COLLEAGUE: post_for_colleague,
+    By.SECOND: _second,
+    By.DECIDER: _decider,
+    By.ASKED: _asked,
+    By.ABOVE: _above,
+    By.OWNER_OR_ABOVE: lambda act, state, actor: _owner(act, state, actor) or _above(act, state, actor),
+    By.PROVINCE: _province,
+    By.RECORDER: _recorder,
+    By.SYSTEM: lambda act, state, actor: None,
+}

@@ -1,0 +1,1 @@
+"""Rosters: read, checked against the register, corrected by error rows, imported as often as one likes (T7)."""
