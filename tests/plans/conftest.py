@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -88,10 +90,29 @@ def run(database: Database, tmp_path: Path) -> Runtime:
     )
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Page tests run on SQLite alone: what they look at in the database, tests of operations and queries run on both.
+
+    Whole stories through pages and API on PostgreSQL are in tests/flows and tests/browser.
+    """
+    only_once = [
+        item for item in items if re.search(r"tests/plans/test_(\w*pages?|bodies)\.py::.*\[.*postgres", item.nodeid)
+    ]
+    config.hook.pytest_deselected(items=only_once)
+    items[:] = [item for item in items if item not in set(only_once)]
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Compiled templates, shared by the apps of all tests."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
 @pytest.fixture
-def client(run: Runtime) -> FlaskClient:
+def client(run: Runtime, templates: FileSystemBytecodeCache) -> FlaskClient:
     """Calls the service as a browser or a program would."""
     app = build_app(run)
+    app.jinja_env.bytecode_cache = templates
     app.config["TESTING"] = True
     return app.test_client()
 
