@@ -163,7 +163,6 @@ _WHOSE: dict[By, Callable[[Act, State, Actor], Post | None]] = {
     By.SECOND: _second,
     By.DECIDER: _decider,
     By.ASKED: _asked,
-    By.ABOVE: _above,
     By.OWNER_OR_ABOVE: lambda act, state, actor: _owner(act, state, actor) or _above(act, state, actor),
     By.PROVINCE: _province,
     By.RECORDER: _recorder,

@@ -140,14 +140,6 @@ def open_plan(session: Session, actor: Actor, plan_id: str) -> Plan:
     return plan
 
 
-def release_claim(session: Session, actor: Actor, plan_id: str) -> Plan:
-    """Nobody is working on it any more: said by who was."""
-    plan = queries.find_plan(session, actor, plan_id, lock=True)
-    if plan.claimed_by == actor.account_id:
-        plan.claimed_by = plan.claimed_by_name = plan.claimed_at = None
-    return plan
-
-
 def _brought(
     session: Session,
     act: Act,

@@ -1,4 +1,4 @@
-"""What people see of submissions. Every read starts from `visible_plans`; queues: `queue.py`; one plan: `views.py`."""
+"""What people see of submissions. Every read starts from `visible_plans`; queues: `desk`; one plan: `views.py`."""
 
 from __future__ import annotations
 
