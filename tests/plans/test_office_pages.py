@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -11,7 +12,10 @@ from services.plans.approval.deputies import Deputy
 from services.plans.approval.trail import PlanLine
 from services.plans.desk import phrases
 from services.plans.terms import china_date
+from shared.actors import Office
 from shared.database import Database, utc_now
+from tests.plans import builders as make
+from tests.plans.acting import in_post
 from tests.plans.desk import Desk, Put, desk, number_of, shown, waiting
 
 __all__ = ["desk", "waiting"]
@@ -19,6 +23,11 @@ __all__ = ["desk", "waiting"]
 
 def test_a_deputy_is_named_acts_and_is_seen(desk: Desk, database: Database, waiting: Put) -> None:
     (plan_id,) = waiting(1)
+    audits = next(post for post in make.actor("county.donghu").posts if post.office is Office.RESULT_AUDIT)
+    manager = make.actor("manager.donghu")
+    manager = replace(manager, posts=(*manager.posts, audits))
+    with database.transaction() as session:
+        in_post(session, make.DONGHU, "county.donghu", manager, office=Office.RESULT_AUDIT)
     today = china_date(utc_now())
     page = desk.see("/deputies")
     assert 'value="county.donghu2"' in page
@@ -37,7 +46,7 @@ def test_a_deputy_is_named_acts_and_is_seen(desk: Desk, database: Database, wait
     answer = desk.send("/deputies", page, {**values, "last_day": str(today + timedelta(days=3))})
     assert answer.status_code == 303, answer.text
     assert "代办期间" in desk.see("/queue")
-    desk.sign_in("manager.donghu")
+    desk.sign_in(manager)
     page = desk.see("/queue")
     assert shown(page) == ["方案01"]
     assert "您正代万青禾办理" in page
@@ -51,7 +60,7 @@ def test_a_deputy_is_named_acts_and_is_seen(desk: Desk, database: Database, wait
     page = desk.sign_in("county.donghu").see("/deputies")
     assert desk.send(f"/deputies/{deputy.id}/end", page, {}).status_code == 303
     assert "现在没有代办" in desk.see("/deputies")
-    desk.sign_in("manager.donghu").see("/queue", 403)
+    desk.sign_in(manager).see("/queue", 403)
 
 
 def test_the_account_manager_names_deputies_for_others(desk: Desk) -> None:

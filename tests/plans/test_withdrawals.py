@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy.orm import Session
 
-from services.plans.approval import queries, recording
+from services.plans.approval import checks, queries, recording
 from services.plans.approval.models import PlanAuthor
 from shared.errors import Conflict, Invalid
 from tests.plans import builders as make
@@ -119,9 +119,10 @@ def test_a_return_to_an_earlier_stage_speaks_of_no_resubmission(session: Session
     assert last(session, plan).outcome.endswith("；重报后回到本环节")
 
 
-def test_a_school_year_after_the_next_is_too_far(session: Session) -> None:
+def test_a_school_year_that_is_a_slip_of_the_pen_is_too_far(session: Session) -> None:
     year = int(make.YEAR[:4])
-    plan = make.make_plan(session, school_year=f"{year + 2}-{year + 3}")
+    too_far = year + checks.YEARS_AHEAD + 1
+    plan = make.make_plan(session, school_year=f"{too_far}-{too_far + 1}")
     with pytest.raises(Invalid) as caught:
         make.submit(session, plan)
     assert "现在最多可申报到" in caught.value.fields["school_year"][0]
