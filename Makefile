@@ -63,12 +63,15 @@ lock: .venv/dev ## writes requirements/*.txt from pyproject.toml
 		-o requirements/dev.txt
 LOCK := --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 
-bench: .venv/dev ## measures, as ratios against ceilings (needs PostgreSQL and RabbitMQ)
-	@for bench in bench/*.py; do $(BIN)/python "$$bench" $(ARGS) || exit 1; done
+bench: .venv/dev ## measures, as ratios against ceilings (needs PostgreSQL and RabbitMQ; ARGS="messaging start")
+	@$(BIN)/python -m bench $(ARGS)
 
-bench-plans: .venv/dev ## the numbers of approval and rosters: queue, three stages, fifty at once (ARGS="plans --peers")
-	@for bench in $(or $(firstword $(ARGS)),plans plans_queue rosters); do \
+bench-plans: .venv/dev ## the numbers of approval and rosters: queue, board, three stages, fifty at once (ARGS="plans --peers")
+	@for bench in $(or $(firstword $(ARGS)),plans plans_queue board rosters); do \
 		$(BIN)/python "bench/$$bench.py" $(wordlist 2,9,$(ARGS)) || exit 1; done
+
+bench-credits: .venv/dev ## everybody's standing at 1, 3, 10 million lines, an audit of 10,000, pages (ARGS="--sizes 1000000")
+	@$(BIN)/python bench/credits.py $(ARGS)
 
 clean: ## removes what was installed and cached; keeps data/ and run/
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
@@ -95,4 +98,4 @@ clean: ## removes what was installed and cached; keeps data/ and run/
 		"on Debian and Ubuntu install its venv package first: apt-get install python3-venv"; exit 1; }
 
 .PHONY: help run run-servers drop-servers demo test check lint types migration event-sample event-docs screenshots \
-	secrets lock bench bench-plans clean
+	secrets lock bench bench-plans bench-credits clean

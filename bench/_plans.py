@@ -77,6 +77,11 @@ def id_of(number: int) -> str:
     return f"00000000-0000-7000-8000-{number:012d}"
 
 
+def line_id(place: int) -> str:
+    """The id of that history line of submission `g`, as SQL."""
+    return _id("g", place)
+
+
 def _id(number: str, line: int = 0) -> str:
     return f"'00000000-0000-7000-800{line}-' || lpad(({number})::text, 12, '0')"
 
@@ -103,10 +108,19 @@ def _copy(
 
 
 def add_lines(
-    raw: psycopg.Connection[Any], model: str, first: int, last: int, changed: Mapping[str, str], where: str
+    raw: psycopg.Connection[Any],
+    model: str,
+    first: int,
+    last: int,
+    changed: Mapping[str, str],
+    where: str,
+    place: int = 2,
 ) -> None:
-    """A second history line for those of the submissions, from the model's with other columns (SQL over `g`)."""
-    new = {"id": _id("g", 2), "plan_id": _id("g"), **changed}
+    """A further history line for those of the submissions, from the model's with other columns (SQL over `g`).
+
+    `place`: its number, from 2 to 9.
+    """
+    new = {"id": line_id(place), "plan_id": _id("g"), **changed}
     _copy(raw, "plan_history", "plan_id", model, first, last, new, where)
 
 
@@ -152,6 +166,7 @@ __all__ = [
     "copy",
     "id_of",
     "line",
+    "line_id",
     "p95",
     "statements",
     "submitted",

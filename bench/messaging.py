@@ -135,7 +135,7 @@ def outbox_body(row: outbox.OutboxRow) -> str:
     return json.dumps(row.envelope(), ensure_ascii=False)
 
 
-def publish_raw(url: str, bodies: list[str]) -> None:
+def publish_raw(url: str, bodies: list[str], key: str = "plans.plan_decided.v1") -> None:
     """Pipelined confirms in batches of the relay's size, and nothing else."""
     connection = connect(url)
     channel: Any = connection.channel()
@@ -151,7 +151,7 @@ def publish_raw(url: str, bodies: list[str]) -> None:
     for start in range(0, len(bodies), relay.BATCH):
         for body in bodies[start : start + relay.BATCH]:
             message = amqp.Message(body, delivery_mode=2, content_encoding="utf-8")
-            channel.basic_publish(message, EVENTS.name, "plans.plan_decided.v1", mandatory=True)
+            channel.basic_publish(message, EVENTS.name, key, mandatory=True)
             sent += 1
         while confirmed < sent:
             connection.drain_events(timeout=10)

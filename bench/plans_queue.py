@@ -6,6 +6,9 @@ Needs PostgreSQL (`XUEFEN_TEST_POSTGRES`); works on a database of its own and re
 of the service (signed token, queries, templates) without the network; beside it what the same database needs for the
 bare list and its count, by hand. The last page is found by following the cursors. The issue gives the limits: p95
 60 ms, 8 statements (and one more that asks whether the token still counts), the last page at the cost of the first.
+
+A busy machine lengthens the wall time, and with it p95. "Python" is the median of this process's own processor time: it
+says what the service does itself, whoever else is at work.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import re
 import statistics
 import sys
 import tempfile
+import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -44,6 +48,8 @@ ACTOR = "county.donghu"
 """Username and, in the sample of the tests, account."""
 SCHOOL = "'360000/360100/360102/36010200' || lpad((g % 40 + 1)::text, 2, '0') || '/'"
 ELSEWHERE = "'360000/3602' || lpad((g % 10)::text, 2, '0') || '/3602' || lpad((g % 100)::text, 2, '0') || '/'"
+LISTS = {"已办": "/plans/queue?tab=done", "filtered": "/plans/queue?unit_kind=primary&flag=NO_RECORDS"}
+"""Further lists -> address."""
 LISTED = (
     "SELECT * FROM plans WHERE reviewing_path = %s AND reviewing_office = 'plan_review' AND pending IS NULL"
     " ORDER BY entered_at, id LIMIT 21"
@@ -64,7 +70,7 @@ def main() -> None:
         for size in map(int, options.sizes.split(",")):
             with common.connection(database) as raw:
                 fill(raw, model, size)
-            pages = {"first page": "/plans/queue", "last page": last_page(client), "已办": "/plans/queue?tab=done"}
+            pages = {"first page": "/plans/queue", "last page": last_page(client), **LISTS}
             print(f"{size:,} submissions, {WAITING:,} of them at one county")
             medians.append(measure(database, client, pages, options.requests))
         if len(medians) > 1:
@@ -73,16 +79,21 @@ def main() -> None:
 
 
 def measure(database: Database, client: FlaskClient, pages: dict[str, str], requests: int) -> float:
-    """First page, last page and the list of what was decided, interleaved; returns the first page's median in ms."""
+    """First page, last page and further lists, interleaved; returns the first page's median in ms."""
     taken: dict[str, list[float]] = defaultdict(list)
+    spent: dict[str, list[float]] = defaultdict(list)
     sent: dict[str, int] = {}
     with common.connection(database) as raw:
         for number in range(requests + 5):
             for name, address in pages.items():
                 with common.statements(database) as statements:
+                    busy = time.process_time()
                     seconds = common.timed(lambda address=address: get(client, address))
+                    busy = time.process_time() - busy
                 sent[name] = len(statements)
-                taken[name] += [seconds] if number >= 5 else []
+                if number >= 5:
+                    taken[name].append(seconds)
+                    spent[name].append(busy)
             seconds = common.timed(
                 lambda: (
                     raw.execute(LISTED, [builders.DONGHU]).fetchall(),
@@ -90,13 +101,14 @@ def measure(database: Database, client: FlaskClient, pages: dict[str, str], requ
                 )
             )
             taken["list and count by hand"] += [seconds] if number >= 5 else []
-    for name, seconds in taken.items():
-        p95, median = common.p95(seconds) * 1000, statistics.median(seconds) * 1000
+    for name, times in taken.items():
+        p95, median = common.p95(times) * 1000, statistics.median(times) * 1000
         if name not in pages:
             line(f"  {name}", f"p95 {p95:.1f} ms, median {median:.1f}")
             continue
         good = p95 <= LIMIT_MS and sent[name] - 1 <= STATEMENTS
-        figure = f"p95 {p95:.1f} ms, median {median:.1f}, {sent[name] - 1} + 1 statements"
+        python = statistics.median(spent[name]) * 1000
+        figure = f"p95 {p95:.1f} ms, median {median:.1f}, Python {python:.1f}, {sent[name] - 1} + 1 statements"
         line(f"  {name}", figure, f"<= {LIMIT_MS} ms, <= {STATEMENTS}", good)
     first, last = (statistics.median(taken[name]) for name in ("first page", "last page"))
     line("  last / first page, median", f"{last / first:.2f}", "<= 1.2", last / first <= 1.2)
@@ -149,13 +161,13 @@ def fill(raw: psycopg.Connection[Any], model: str, size: int) -> None:
     raw.execute("VACUUM ANALYZE")
 
 
-def caller(database: Database, folder: str) -> FlaskClient:
-    """A browser in which the county's reviewer is signed in."""
+def caller(database: Database, folder: str, who: str = ACTOR) -> FlaskClient:
+    """A browser in which the county's reviewer, or somebody else, is signed in."""
     settings = load_settings({"XUEFEN_DATA": folder, "XUEFEN_IDENTITY_KEY": common.KEY})
     signer = TokenSigner(settings.token_dir)
     verifier = TokenVerifier(settings.token_dir / "jwks.json")
     client = build_app(Runtime(service=service, settings=settings, database=database, verifier=verifier)).test_client()
-    client.set_cookie(COOKIE, signer.sign(builders.actor(ACTOR)))
+    client.set_cookie(COOKIE, signer.sign(builders.actor(who)))
     return client
 
 

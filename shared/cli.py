@@ -158,6 +158,32 @@ def rotate_keys() -> None:
 
 
 @cli.group()
+def credits() -> None:
+    """The rules of credits, for programs and for officials who check them."""
+
+
+@credits.command(name="evaluate")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--check", is_flag=True, help="compares with `expected`; exits 1 where something differs")
+def evaluate(file: Path, check: bool) -> None:
+    """Judges every case of a YAML file in the format of policy_cases.yaml, and prints one JSON object."""
+    import json
+
+    from shared import case_check
+
+    try:
+        found, differences = case_check.evaluate_file(file)
+    except case_check.CaseFileError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(json.dumps({"cases": found}, ensure_ascii=False, indent=2))
+    if check:
+        for line in differences:
+            click.echo(f"✗ {line}", err=True)
+        click.echo(f"{len(found)} 例，{len(differences)} 处不符", err=True)
+        sys.exit(1 if differences else 0)
+
+
+@cli.group()
 def messages() -> None:
     """What waits in a service: parked messages and the outbox."""
 

@@ -178,7 +178,7 @@ def build_app(run: Runtime) -> Flask:
         structlog.contextvars.bind_contextvars(request_id=g.request_id, service=name)
         if request.endpoint in PUBLIC_ENDPOINTS:
             return None
-        g.actor, failure = _identify(run)
+        g.actor, failure = _identify(runtime())
         if g.actor is not None:
             structlog.contextvars.bind_contextvars(account_id=g.actor.account_id)
         if request.endpoint is None:

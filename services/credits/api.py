@@ -1,4 +1,7 @@
-"""Credits for programs: one's own, and those of the teachers in one's area. Nothing here changes anything."""
+"""Credits for programs: one's own, those of the teachers in one's area, and what the rules say of a given history.
+
+Nothing here changes anything.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,13 @@ from typing import Any
 
 from flask_smorest import Blueprint
 
-from services.credits import queries
+from services.credits import cases, evaluation, in_force, listing, queries
+from services.credits.case_schemas import HistorySchema
 from services.credits.schemas import (
     CycleQuery,
     LedgerPage,
     LedgerQuery,
+    SimulationOut,
     StandingOut,
     TeachersPage,
     TeachersQuery,
@@ -22,7 +27,7 @@ from services.credits.schemas import (
 )
 from shared.actors import Office
 from shared.schemas import PageQuery
-from shared.web import actor, allow, reading
+from shared.web import SIGNED_IN, actor, allow, reading, repeatable
 
 blp = Blueprint("credits_api", __name__, url_prefix="/credits/api/v1", description="教师学分")
 
@@ -72,7 +77,7 @@ def teacher_ledger(query: dict[str, Any], person_id: str) -> dict[str, Any]:
 def teachers(query: dict[str, Any]) -> dict[str, Any]:
     """辖区（本校）教师在当前周期的学分情况"""
     with reading() as session:
-        found = queries.standings(session, actor(), query["under"], cursor=query["cursor"], limit=query["limit"])
+        found = listing.standings(session, actor(), query["under"], cursor=query["cursor"], limit=query["limit"])
         return {"items": [teacher_body(standing) for standing in found.items], "next": found.next}
 
 
@@ -83,8 +88,23 @@ def teachers(query: dict[str, Any]) -> dict[str, Any]:
 def unknown_lines(query: dict[str, Any]) -> dict[str, Any]:
     """待核对的记录：教师尚不在名册中"""
     with reading() as session:
-        found = queries.unknown_lines(session, actor(), cursor=query["cursor"], limit=query["limit"])
+        found = listing.unknown_lines(session, actor(), cursor=query["cursor"], limit=query["limit"])
         return {"items": [unknown_body(line) for line in found.items], "next": found.next}
+
+
+@blp.route("/simulations", methods=["POST"])
+@blp.arguments(HistorySchema)
+@blp.response(200, SimulationOut)
+@allow(SIGNED_IN)
+@repeatable("只试算，不保存")
+def simulate(body: dict[str, Any]) -> dict[str, Any]:
+    """试算：给出一份经历，得到同样的判断和逐条说明；不保存任何内容"""
+    with reading() as session:
+        editions = in_force.editions(session)
+    history = cases.history_of(body, editions=editions)
+    if body.get("project") and body.get("steps"):
+        history, _ = cases.steps_of(body, history)
+    return cases.body_of(evaluation.evaluate(history), history)
 
 
 def _standing(person_id: str | None, cycle: int | None) -> dict[str, Any]:

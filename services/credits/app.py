@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from flask import Flask
 
-from services.credits import api, pages
+from services.credits import api, pages, policies
+from services.credits.certificates import api as certificates_api
+from services.credits.certificates import pages as certificates_pages
+from services.credits.claims import pages as claims_pages
+from services.credits.deliveries import api as deliveries_api
+from services.credits.deliveries import pages as deliveries_pages
+from services.credits.disputes import api as disputes_api
+from services.credits.disputes import pages as disputes_pages
 from services.credits.edition_files import shipped
+from services.credits.employment import api as employment_api
+from services.credits.employment import pages as employment_pages
+from services.credits.forecast import api as forecast_api
+from services.credits.forecast import pages as forecast_pages
 from services.credits.models import Base
+from services.credits.pending import api as pending_api
+from services.credits.pending import pages as pending_pages
+from services.credits.publicity import api as publicity_api
+from services.credits.rulebook import api as rulebook_api
+from services.credits.rulebook import pages as rulebook_pages
 from services.credits.subscriptions import HANDLERS
 from services.credits.tasks import JOBS, SCHEDULE
 from shared import directory, idempotency, inbox, jobs, outbox
@@ -20,14 +36,37 @@ from shared.web import build_app
 # Each of these brings tables that every service has.
 PLATFORM = (idempotency, inbox, jobs, outbox)
 
-# An edition that does not fit its schema stops the service here, before it answers anything.
+# A table that does not fit its schema stops the service here, before it answers anything.
 shipped()
+policies.register()
 
 
 def register(app: Flask, run: Runtime) -> None:
     """Adds the API and the pages."""
-    app.extensions["smorest_api"].register_blueprint(api.blp)
-    app.register_blueprint(pages.bp)
+    for blueprint in (
+        api.blp,
+        deliveries_api.blp,
+        disputes_api.blp,
+        publicity_api.blp,
+        certificates_api.blp,
+        employment_api.blp,
+        forecast_api.blp,
+        rulebook_api.blp,
+        pending_api.blp,
+    ):
+        app.extensions["smorest_api"].register_blueprint(blueprint)
+    for pages_of in (
+        pages.bp,
+        deliveries_pages.bp,
+        disputes_pages.bp,
+        certificates_pages.bp,
+        claims_pages.bp,
+        employment_pages.bp,
+        forecast_pages.bp,
+        rulebook_pages.bp,
+        pending_pages.bp,
+    ):
+        app.register_blueprint(pages_of)
 
 
 service = Service(

@@ -1,128 +1,34 @@
 """Policy editions: which figures hold, since when, by which source. Plain data, so that pure rules may use it.
 
-Figures that nobody knows are absent; asking for one raises `PolicyPending`. `edition_files.py` reads them.
+Figures that nobody knows are absent; asking for one raises `PolicyPending`. `edition_files.py` reads them, `clauses.py`
+has their parts.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from decimal import Decimal
+from enum import StrEnum
 
+from services.credits.clauses import (
+    Award,
+    Excluded,
+    Factor,
+    Figure,
+    GapRule,
+    Item,
+    LevelMix,
+    Minimums,
+    Partition,
+    PersonRule,
+    PlanNeeded,
+    Pot,
+    Rate,
+    Undetermined,
+    Window,
+)
 from shared.errors import PolicyPending
 from shared.events.plans import Bucket
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One number of the rules, and where it comes from."""
-
-    value: Decimal
-    rule: str
-    grade: str
-    """`A`, `A-`, `B`, or `C` for a reading of ours (see `spec/policy.md`, section 0)."""
-    source: str
-    flag: str | None = None
-    """The mark on a standing that this figure has cut (caps only)."""
-
-    @property
-    def assumed(self) -> bool:
-        """Whether this is our reading until the province says more: shown as 暂定."""
-        return self.grade == "C"
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """Hours for one credit, by training level and mode."""
-
-    level: str
-    mode: str
-    hours_per_credit: Figure
-
-
-@dataclass(frozen=True, slots=True)
-class Undetermined:
-    """A category whose conversion is not known yet."""
-
-    category: str
-    question: str
-    """Number of the open question in `spec/policy.md`, for example U-02."""
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A flag and the sentence that people read."""
-
-    flag: str
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
-class PlanNeeded:
-    """What gives credits only under a plan in one of `states`; for a whole bucket or for one category."""
-
-    states: list[str]
-    rule: str
-    missing: Mark
-    not_passed: Mark
-    source: str
-    bucket: Bucket | None = None
-    category: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Pot:
-    """Categories that share a ceiling, by school year and by cycle. A category is in one pot at most."""
-
-    id: str
-    title: str
-    categories: list[str]
-    cap_year: Figure | None = None
-    cap_cycle: Figure | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PersonRule:
-    """People who are judged otherwise: `when` names facts of theirs, see `rules.fits`."""
-
-    when: dict[str, str | bool]
-    status: str
-    flag: str
-    words: str
-    source: str
-    bucket: Bucket | None = None
-    """None: the whole judgement."""
-
-
-@dataclass(frozen=True, slots=True)
-class GapRule:
-    """A mark on who is short of a bucket's minimum and has nothing of the categories in `without`."""
-
-    bucket: Bucket
-    without: list[str]
-    flag: str
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
-class LevelMix:
-    """A mark on who fills a bucket from one kind of training alone (R-06)."""
-
-    bucket: Bucket
-    kinds: list[list[str]]
-    flag: str
-    words: str
-
-
-@dataclass(frozen=True, slots=True)
-class Minimums:
-    """What a cycle asks for, in credits; None: not known."""
-
-    coordinated: Figure | None = None
-    self_organized: Figure | None = None
-    total: Figure | None = None
-    per_year: Figure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,16 +79,25 @@ class Edition:
     effective_to: date | None = None
     """The last day; None: until further notice."""
     cycle: CycleRule | None = None
+    scope: list[str] = field(default_factory=list)
+    """Kinds of people to whom it applies; of the others nothing is asked."""
     minimums: Minimums = field(default_factory=Minimums)
     rates: list[Rate] = field(default_factory=list)
     undetermined: list[Undetermined] = field(default_factory=list)
     plan_rate_floor: Figure | None = None
     """The easiest rate that a school's plan may propose, in hours for one credit (R-24)."""
     plans_needed: list[PlanNeeded] = field(default_factory=list)
+    excluded: list[Excluded] = field(default_factory=list)
+    windows: list[Window] = field(default_factory=list)
+    items: list[Item] = field(default_factory=list)
+    awards: list[Award] = field(default_factory=list)
+    offsets: list[str] = field(default_factory=list)
+    """Categories that are offsets (冲抵): told apart inside the coordinated credits (R-50, R-54)."""
     pots: list[Pot] = field(default_factory=list)
     persons: list[PersonRule] = field(default_factory=list)
     gaps: list[GapRule] = field(default_factory=list)
     level_mix: LevelMix | None = None
+    partitions: list[Partition] = field(default_factory=list)
 
     def in_force(self, day: date) -> bool:
         """Whether it holds on `day`."""
@@ -192,21 +107,38 @@ class Edition:
 
     def rate(self, level: str, mode: str, category: str) -> Figure:
         """Hours for one credit. Raises `PolicyPending` where the province has not told."""
-        unknown = next((u for u in self.undetermined if u.category == category), None)
-        if unknown is not None:
-            raise PolicyPending(unknown.words, rule=unknown.question)
+        self._require_known(category)
         found = next((r.hours_per_credit for r in self.rates if (r.level, r.mode) == (level, mode)), None)
         if found is None:
             raise PolicyPending("此级别和形式的培训如何折算，现行规则没有规定", rule="U-07")
         return found
 
+    def award(self, category: str, level: str, rank: str | None) -> Award:
+        """The fixed credits for something proved. Raises `PolicyPending` where the province has not told."""
+        self._require_known(category)
+        for award in self.awards:
+            if award.category == category and award.level in (None, level) and award.rank in (None, rank):
+                return award
+        raise PolicyPending("这一事项计多少学分，现行规则没有规定", rule="U-05")
+
+    def item(self, category: str) -> Item | None:
+        """The item that the category is, if it is counted and not timed."""
+        return next((item for item in self.items if item.category == category), None)
+
+    def _require_known(self, category: str) -> None:
+        unknown = next((u for u in self.undetermined if u.category == category), None)
+        if unknown is not None:
+            raise PolicyPending(unknown.words, rule=unknown.question)
+
     def minimum(self, bucket: Bucket) -> Figure | None:
         """Credits asked for in a bucket per cycle; None: not known."""
         return self.minimums.coordinated if bucket is Bucket.COORDINATED else self.minimums.self_organized
 
-    def pot_of(self, category: str) -> Pot | None:
-        """The pot whose ceiling the category shares, if any."""
-        return next((pot for pot in self.pots if category in pot.categories), None)
+    def pot_of(self, category: str, day: date) -> Pot | None:
+        """The pot whose ceiling something of that category shares that was earned on `day`, if any."""
+        return next(
+            (pot for pot in self.pots if category in pot.categories and (pot.until is None or day < pot.until)), None
+        )
 
     def cycle_of(self, school_year: int) -> Cycle | None:
         """The cycle in which a school year lies; None before the first one (R-01)."""
@@ -216,15 +148,6 @@ class Edition:
         number = first.year + (school_year - first.year) // years * years
         start = first.replace(year=number)
         return Cycle(number, start, first.replace(year=number + years) - timedelta(days=1))
-
-
-@dataclass(frozen=True, slots=True)
-class Factor:
-    """What a county multiplies the hours of a programme by."""
-
-    programme: str
-    mode: str
-    factor: Figure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,32 +163,86 @@ class Overlay:
     factors: list[Factor] = field(default_factory=list)
 
 
+class Reach(StrEnum):
+    """How far back a change of the rules reaches: the province says so when it publishes."""
+
+    FORWARD = "forward"
+    """What is held from its date on converts by it; the running cycle keeps its minimums and ceilings."""
+    CURRENT_CYCLE = "current_cycle"
+    """Besides, the running cycle is judged by it from its date on; what is converted stays."""
+    CYCLE_START = "cycle_start"
+    """Besides, what the running cycle has is converted anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amendment:
+    """An edition that the province published in the place of another (N5)."""
+
+    number: int
+    """Editions are published one after the other; of several that hold, the last one does."""
+    edition: Edition
+    root: str
+    """The edition of the release in whose place it stands, itself or after others."""
+    effective_from: date
+    reach: Reach
+
+    def reaches_into(self, cycle: Cycle | None) -> bool:
+        """Whether that cycle runs on its date."""
+        return cycle is not None and cycle.start <= self.effective_from <= cycle.end
+
+    def converts(self, day: date, cycle: Cycle | None) -> bool:
+        """Whether something held on `day` that counts in `cycle` is converted by it."""
+        return day >= self.effective_from or (self.reach is Reach.CYCLE_START and self.reaches_into(cycle))
+
+    def judges(self, cycle: Cycle, as_of: date) -> bool:
+        """Whether `cycle`, looked at on `as_of`, is judged by it. A cycle over before its date never is."""
+        if cycle.start >= self.effective_from:
+            return True
+        return self.reach is not Reach.FORWARD and self.reaches_into(cycle) and as_of >= self.effective_from
+
+
 @dataclass(frozen=True, slots=True)
 class Editions:
-    """All editions and overlays."""
+    """All editions and overlays: those of the release, and what the province has published since."""
 
     editions: tuple[Edition, ...]
     overlays: tuple[Overlay, ...]
+    amendments: tuple[Amendment, ...] = ()
+    """In the order of publication."""
 
-    def on(self, day: date) -> Edition | None:
-        """The edition in force on `day`."""
-        return next((edition for edition in self.editions if edition.in_force(day)), None)
+    def on(self, day: date, school_year: int | None = None) -> Edition | None:
+        """The edition by which something held on `day` is converted; `school_year`: the one in which it counts."""
+        root = next((edition for edition in self.editions if edition.in_force(day)), None)
+        if root is None:
+            return None
+        cycle = root.cycle_of(school_year) if school_year is not None else None
+        holding = (a.edition for a in reversed(self.amendments) if a.root == root.id and a.converts(day, cycle))
+        return next(holding, root)
 
     def named(self, edition_id: str) -> Edition:
         """The edition of that id. Raises `KeyError`."""
-        return {edition.id: edition for edition in self.editions}[edition_id]
+        every = [*self.editions, *(amendment.edition for amendment in self.amendments)]
+        return {edition.id: edition for edition in every}[edition_id]
+
+    def root_of(self, edition_id: str) -> str:
+        """The edition of the release in whose place that one stands; one of the release is its own."""
+        return next((a.root for a in self.amendments if a.edition.id == edition_id), edition_id)
 
     def overlay(self, edition: Edition, organizer_path: str) -> Overlay | None:
         """The county's overlay for a training organised by the unit at `organizer_path`, if there is one."""
-        codes = organizer_path.split("/")
-        return next((o for o in self.overlays if o.parent == edition.id and o.region in codes), None)
+        codes, root = organizer_path.split("/"), self.root_of(edition.id)
+        return next((o for o in self.overlays if o.parent == root and o.region in codes), None)
 
-    def cycle(self, number: int) -> tuple[Edition, Cycle] | None:
-        """The cycle that starts in the year `number`, with the edition in force on its first day."""
-        for edition in self.editions:
-            found = edition.cycle_of(number)
-            if found is not None and found.number == number and edition.in_force(found.start):
-                return edition, found
+    def cycle(self, number: int, as_of: date = date.max) -> tuple[Edition, Cycle] | None:
+        """The cycle that starts in the year `number`, with the edition by which it is judged on `as_of`.
+
+        That is the one in force on its first day, or the last one published since that reaches into it.
+        """
+        for root in self.editions:
+            found = root.cycle_of(number)
+            if found is not None and found.number == number and root.in_force(found.start):
+                judging = (a.edition for a in reversed(self.amendments) if a.root == root.id and a.judges(found, as_of))
+                return next(judging, root), found
         return None
 
     def cycle_at(self, day: date) -> tuple[Edition, Cycle] | None:
@@ -276,7 +253,7 @@ class Editions:
         """Every cycle that has begun by `day`, newest first."""
         starts = [e.cycle.first_start.year for e in self.editions if e.cycle is not None]
         numbers = range(min(starts, default=day.year), day.year + 1)
-        found = [pair for number in numbers if (pair := self.cycle(number)) and pair[1].start <= day]
+        found = [pair for number in numbers if (pair := self.cycle(number, day)) and pair[1].start <= day]
         return found[::-1]
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from services.credits import rules, words
 from services.credits.editions import Edition, school_year_title
 from services.credits.judgement import Part
-from services.credits.models import ApprovedPlan, Audit, LedgerLine, LineKind, ProjectCorrection
+from services.credits.models import ApprovedPlan, Audit, LedgerLine, LineKind, ProjectCorrection, RecognisedClaim
 from shared.events.plans import Bucket
 
 
@@ -27,7 +27,11 @@ class Entry:
     """The line that counters this one."""
     corrected: bool
     """Whether that line follows a correction of the project, not the taking back of the audit."""
+    adjusted: bool
+    """Whether that line follows a change of the rules (N5)."""
     edition: Edition
+    claim: RecognisedClaim | None = None
+    """What was recognised, where the line comes from no audit (T19)."""
 
     @property
     def stands(self) -> bool:
@@ -53,13 +57,16 @@ class Entry:
         if self.line.kind == LineKind.REVERSAL:
             return f"冲正第 {self.line.reverses} 号记录"
         if self.countered_by is not None:
-            cause = "项目已更正" if self.corrected else "原审核已撤回"
+            ended = "认定已作废" if self.claim else "原审核已撤回"
+            cause = "规则已调整" if self.adjusted else "项目已更正" if self.corrected else ended
             return f"{cause}，已由第 {self.countered_by} 号记录冲正"
-        if self.line.amount is None:
+        amount = self.line.amount
+        if amount is None:
             return "政策待定，暂不计入"
-        if self.line.amount == 0:
+        if amount == 0:
             return self.line.sentence
-        return rules.cut_reason(self.edition, self.line.category, self.line.amount, self.within_year, self.counted)
+        category, day = self.line.category, self.line.effective_on
+        return rules.cut_reason(self.edition, category, day, amount, self.within_year, self.counted)
 
     @property
     def plan_number(self) -> str | None:
@@ -67,7 +74,19 @@ class Entry:
         if self.correction is not None:
             number: str | None = self.correction.facts["plan_number"]
             return number
+        if self.claim is not None:
+            return self.claim.based_on_number
         return self.audit.plan_number if self.audit else None
+
+    @property
+    def source_title(self) -> str:
+        """The project's title, or what was claimed; empty where neither is known."""
+        return self.audit.project_title if self.audit else self.claim.title if self.claim else ""
+
+    @property
+    def organizer(self) -> str:
+        """Who organised the project, or the school of the claim."""
+        return self.audit.organizer_name if self.audit else self.claim.unit_name if self.claim else ""
 
     @property
     def school_year(self) -> str:
@@ -89,6 +108,7 @@ class Entry:
         return Part(
             bucket=Bucket(self.line.bucket),
             category=self.line.category,
+            effective_on=self.line.effective_on,
             school_year=self.line.school_year,
             amount=self.line.amount or rules.ZERO,
             within_year=self.within_year,

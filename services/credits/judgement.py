@@ -6,16 +6,21 @@ The two buckets never fill each other (R-05). Who is judged otherwise, and which
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from itertools import combinations
 
 from services.credits import words
-from services.credits.editions import Cycle, Edition, Figure, PersonRule, school_year_title
+from services.credits.clauses import Figure, Partition, PersonRule
+from services.credits.editions import Cycle, Edition, school_year_title
+from services.credits.exempting import Exempted, exempting, paused
 from shared.events.plans import Bucket
 
 ZERO = Decimal("0.0")
+ANNUAL = "ANNUAL_MIN_NOT_MET:"
+"""What the mark of a school year below the yearly minimum begins with."""
 
 
 class Status(StrEnum):
@@ -40,6 +45,7 @@ class Person:
     retires_on: date | None = None
     seconded_from: date | None = None
     seconded_to: date | None = None
+    exemptions: tuple[Exempted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,7 @@ class Part:
 
     bucket: Bucket
     category: str
+    effective_on: date
     school_year: int
     amount: Decimal
     within_year: Decimal
@@ -76,12 +83,25 @@ class BucketStanding:
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionStanding:
+    """A further division of the credits: what each part has, and what they lack together after all covers."""
+
+    title: str
+    counted: Mapping[str, Decimal]
+    """Group -> credits."""
+    shortfall: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """How a teacher's cycle stands, with marks: code and sentence."""
 
     status: Status
     buckets: Mapping[Bucket, BucketStanding]
     flags: Mapping[str, str]
+    partitions: Mapping[str, PartitionStanding] = field(default_factory=dict)
+    paused: str = ""
+    """暂停（借调 2026-09-01 起）: what the requirement is while dates of the person's own hold."""
 
 
 def judge(
@@ -91,16 +111,21 @@ def judge(
     cycle: Cycle,
     today: date,
     parts: Sequence[Part] | None = None,
+    groups: Mapping[str, Decimal] | None = None,
 ) -> Judgement:
     """Judges a cycle as of `today`: at its end, or as it stands while it runs.
 
-    `parts` are the lines behind the sums; without them only the marks that follow from the person are set.
+    `parts` are the lines behind the sums; without them only the marks that follow from the person are set. `groups`
+    are the sums of the edition's partitions, as `standing.groups` names them.
     """
     buckets = {b: _against(sums.get(b, BucketSum(ZERO, 0)), edition.minimum(b)) for b in Bucket}
     ended = cycle.ended(today)
     day = min(today, cycle.end)
     special = [rule for rule in edition.persons if fits(rule, person, cycle, day)]
-    status = _status(buckets, special, edition, ended=ended)
+    special += [exempting(one) for one in person.exemptions if one.holds(day)][:1]
+    partitions = {one.id: _divided(one, groups or {}) for one in edition.partitions}
+    divided = any(one.shortfall > 0 for one in partitions.values())
+    status = _status(buckets, special, edition, divided=divided, ended=ended)
     flags = {rule.flag: rule.words for rule in special}
     if parts is not None:
         flags |= _part_flags(parts, edition)
@@ -108,7 +133,7 @@ def judge(
             flags |= _level_mix_flag(parts, buckets, edition)
             flags |= _gap_flags(parts, buckets, edition) if ended else {}
             flags |= _annual_flags(parts, edition, person, cycle, day if not ended else None)
-    return Judgement(status, buckets, flags)
+    return Judgement(status, buckets, flags, partitions, _paused(person, day))
 
 
 def fits(rule: PersonRule, person: Person, cycle: Cycle, day: date) -> bool:
@@ -126,14 +151,46 @@ def fits(rule: PersonRule, person: Person, cycle: Cycle, day: date) -> bool:
     return all(facts[name] == value for name, value in rule.when.items())
 
 
+def _paused(person: Person, day: date) -> str:
+    for one in person.exemptions:
+        if one.holds(day):
+            return paused(one)
+    since, until = person.seconded_from, person.seconded_to
+    seconded = since is not None and since <= day <= (until or day)
+    return paused(Exempted("secondment", since, until, "")) if seconded and since else ""
+
+
 def _against(total: BucketSum, minimum: Figure | None) -> BucketStanding:
     required = minimum.value + ZERO if minimum else None
     shortfall = max(required - total.counted, ZERO) if required is not None else None
     return BucketStanding(total.counted + ZERO, required, shortfall, total.pending)
 
 
+def _divided(partition: Partition, sums: Mapping[str, Decimal]) -> PartitionStanding:
+    """What a partition lacks when every surplus has gone where it may: exact for any covers.
+
+    Of whichever parts one looks at, no more can be filled than those have to give that may give to one of them; the
+    worst choice of parts is what stays open (the cut that limits the flow).
+    """
+    counted = {group.id: sums.get(f"{partition.id}/{group.id}", ZERO) + ZERO for group in partition.groups}
+    over = {group.id: counted[group.id] - group.minimum.value for group in partition.groups}
+    short = [name for name, amount in over.items() if amount < 0]
+    open_at_worst = ZERO
+    for size in range(1, len(short) + 1):
+        for chosen in combinations(short, size):
+            givers = {cover.giver for cover in partition.covers if cover.taker in chosen}
+            given = sum((max(over[giver], ZERO) for giver in givers), ZERO)
+            open_at_worst = max(open_at_worst, -sum((over[name] for name in chosen), ZERO) - given)
+    return PartitionStanding(partition.title, counted, open_at_worst)
+
+
 def _status(
-    buckets: Mapping[Bucket, BucketStanding], special: Sequence[PersonRule], edition: Edition, *, ended: bool
+    buckets: Mapping[Bucket, BucketStanding],
+    special: Sequence[PersonRule],
+    edition: Edition,
+    *,
+    divided: bool,
+    ended: bool,
 ) -> Status:
     if any(rule.bucket is None and rule.status == Status.NOT_ASSESSED for rule in special):
         return Status.NOT_ASSESSED
@@ -141,7 +198,7 @@ def _status(
     short = {bucket for bucket, standing in buckets.items() if standing.shortfall != 0}
     unknown = {b for b in short if buckets[b].required is None or (ended and buckets[b].pending)}
     total = edition.minimums.total
-    if not short and total and sum(b.counted for b in buckets.values()) < total.value:
+    if not short and (divided or (total and sum(b.counted for b in buckets.values()) < total.value)):
         short = set(Bucket)
     if not short:
         return Status.MET
@@ -156,7 +213,7 @@ def _part_flags(parts: Sequence[Part], edition: Edition) -> dict[str, str]:
     for part in parts:
         if part.flag:
             flags[part.flag] = _line_words(part.flag, edition)
-        pot = edition.pot_of(part.category)
+        pot = edition.pot_of(part.category, part.effective_on)
         if pot is None:
             continue
         for cap, cut in (
@@ -191,13 +248,18 @@ LINE_FLAGS = {
     "CONVERSION_NOT_CHOSEN": "有培训发布时未选择折算，没有产生学分。",
     "NOT_PASSED": "有培训考核不合格，没有产生学分。",
     "PLAN_STANDARD_BELOW_COUNTY": "有自主培训的方案标准低于县级标准，没有产生学分。",
+    "NOT_RECOGNISED": "有记录尚未审核认定，暂不计学分。",
     "PENDING_RATE": "有培训的折算标准省厅尚未明确，待定，不算您的缺欠。",
 }
 """What `rules.conversion` marks a line with; marks about plans have their words in the edition."""
 
 
 def _line_words(flag: str, edition: Edition) -> str:
-    marks = {mark.flag: mark.words for needed in edition.plans_needed for mark in (needed.missing, needed.not_passed)}
+    marks: dict[str, str] = {excluded.flag: excluded.words for excluded in edition.excluded}
+    for needed in edition.plans_needed:
+        marks |= {mark.flag: mark.words for mark in (needed.missing, needed.not_passed, needed.records) if mark}
+    for window in edition.windows:
+        marks |= {mark.flag: mark.words for mark in (window.outside_cycle, window.before_appointment)}
     return LINE_FLAGS.get(flag) or f"有记录未计学分：{marks.get(flag, '见该条说明')}。"
 
 
@@ -215,29 +277,8 @@ def _annual_flags(
         earned = sum((part.counted for part in parts if part.school_year == year), ZERO)
         if first <= year < present and earned < minimum.value:
             title = school_year_title(year)
-            flags[f"ANNUAL_MIN_NOT_MET:{title}"] = (
+            flags[f"{ANNUAL}{title}"] = (
                 f"{title} 学年计入 {words.credits(earned)} 学分，不足每年 {words.plain(minimum.value)} 学分；"
                 "仅作提示，不影响达标判断。"
             )
     return flags
-
-
-def missing(judgement: Judgement) -> list[str]:
-    """What is still to be earned, in sentences for the teacher; empty where nothing is asked."""
-    if judgement.status is Status.NOT_ASSESSED:
-        return []
-    full = {
-        Bucket.COORDINATED: "统筹学分已满，可不参加全员培训（FAQ-Q13）。",
-        Bucket.SELF_ORGANIZED: "自主学分已满；超出部分不能抵统筹学分（FAQ-Q2）。",
-    }
-    sentences = []
-    for bucket, standing in judgement.buckets.items():
-        title = words.BUCKETS[bucket]
-        if standing.shortfall is None:
-            sentences.append(f"{title}学分的要求尚未公布。")
-        elif standing.shortfall > 0:
-            waiting = f"（另有 {standing.pending} 条记录待定）" if standing.pending else ""
-            sentences.append(f"{title}还差 {words.credits(standing.shortfall)} 学分{waiting}。")
-        else:
-            sentences.append(full[bucket])
-    return sentences

@@ -10,10 +10,10 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Integer, String, literal, select, text
 from sqlalchemy.orm import Session, aliased
 
-from services.credits import rules
-from services.credits.edition_files import shipped
-from services.credits.editions import parse_school_year
+from services.credits import in_force, rules
+from services.credits.editions import Editions, parse_school_year
 from services.credits.models import LedgerLine, LineKind
+from services.credits.standings import operations as standings
 from shared import outbox
 from shared.database import UtcDateTime, utc_now
 from shared.events.credits import CreditsRecorded, RecordedResult
@@ -21,30 +21,41 @@ from shared.events.plans import AuditedResult, AuditRevoked, ProjectFacts
 
 COPIED = (
     "person_id", "cycle", "school_year", "bucket", "category", "level", "audit_id", "result_id", "attempt", "passed",
-    "hours", "rule", "edition", "overlay", "entered_by", "effective_on",
+    "hours", "units", "rule", "edition", "overlay", "entered_by", "effective_on",
 )  # fmt: skip
 """What a counter-line takes over from the line that it counters."""
 
 
-def lock_project(session: Session, project_id: str) -> None:
-    """Until the transaction ends, nobody else writes lines of this project.
+def lock_projects(session: Session, *project_ids: str) -> None:
+    """Until the transaction ends, nobody else writes lines of these projects, and no change of the rules is published.
 
     An audit that did not see a correction, and a correction that did not see the audit's lines, would leave them as
-    they were. On SQLite one transaction writes at a time anyway.
+    they were; so would an edition and an audit. On SQLite one transaction writes at a time anyway.
     """
-    if session.get_bind().dialect.name == "postgresql":
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    session.execute(text("SELECT pg_advisory_xact_lock_shared(hashtext('credits rules'))"))
+    for project_id in sorted(set(project_ids)):  # in one order, so that none of two waits for the other in a circle
         session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:project, 0))"), {"project": project_id})
 
 
-def converted(project: ProjectFacts, results: Iterable[AuditedResult], common: dict[str, Any]) -> list[dict[str, Any]]:
-    """One line per result by the edition in force on the last day of the training; `common` is the same in all.
+def converted(
+    session: Session, project: ProjectFacts, results: Iterable[AuditedResult], common: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """One line per result by the edition in force for the last day of the training; `common` is the same in all.
 
     Raises `ValueError` for a school year that is none.
     """
-    editions = shipped()
-    edition = editions.on(project.held_to)
-    overlay = editions.overlay(edition, project.organizer_path) if edition else None
+    return converted_by(in_force.editions(session), project, results, common)
+
+
+def converted_by(
+    editions: Editions, project: ProjectFacts, results: Iterable[AuditedResult], common: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The same by editions that need not be in force (N5). Raises `ValueError` for a school year that is none."""
     school_year = parse_school_year(project.school_year)
+    edition = editions.on(project.held_to, school_year)
+    overlay = editions.overlay(edition, project.organizer_path) if edition else None
     cycle = edition.cycle_of(school_year) if edition else None
     of_project: dict[str, Any] = {
         "kind": LineKind.EARNED.value,
@@ -67,6 +78,7 @@ def converted(project: ProjectFacts, results: Iterable[AuditedResult], common: d
             "passed": result.passed,
             "hours": result.hours,
             "amount": made.amount,
+            "units": made.units,
             "rule": made.rule,
             "overlay": made.overlay,
             "flag": made.flag,
@@ -105,6 +117,13 @@ def insert_new(session: Session, model: Any, rows: list[dict[str, Any]]) -> None
         session.execute(outbox.insert(session, model.__table__).on_conflict_do_nothing(), rows)
 
 
+def enter(session: Session, *batches: list[dict[str, Any]]) -> None:
+    """Writes lines, in their order, and brings the standings of their people up to date. No line goes in otherwise."""
+    for rows in batches:
+        insert_new(session, LedgerLine, rows)
+    standings.refresh(session, [(row["cycle"], row["person_id"]) for rows in batches for row in rows])
+
+
 def standing_lines(
     session: Session, audit_id: str, *where: ColumnElement[bool], after: int, limit: int
 ) -> Sequence[LedgerLine]:
@@ -130,6 +149,7 @@ def counter_all(session: Session, event: AuditRevoked, received_at: datetime) ->
     fresh = {
         "kind": literal(LineKind.REVERSAL.value, String()),
         "correction": literal(0, Integer()),
+        "adjustment": literal(0, Integer()),
         "amount": -line.amount,
         "sentence": literal(f"审核已撤回（{event.reason}），冲正原记录，不再计入", String()),
         "audited_by": literal(event.revoked_by, String()),
@@ -147,6 +167,8 @@ def counter_all(session: Session, event: AuditRevoked, received_at: datetime) ->
         .from_select([*COPIED, *fresh], query.order_by(line.id))
         .on_conflict_do_nothing()
     )
+    touched = select(LedgerLine.cycle, LedgerLine.person_id).where(LedgerLine.audit_id == event.audit_id).distinct()
+    standings.refresh(session, [(cycle, person_id) for cycle, person_id in session.execute(touched)])
 
 
 def entered(

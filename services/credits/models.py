@@ -98,9 +98,9 @@ class LedgerLine(Base):
         CheckConstraint("(kind = 'reversal') = (reverses IS NOT NULL)", name="reversal_names_its_line"),
         CheckConstraint("CASE WHEN kind = 'reversal' THEN amount <= 0 ELSE amount >= 0 END", name="sign"),
         CheckConstraint("hours >= 0", name="hours"),
-        # A result gives credits once per audit and correction, however often the message comes; a line is countered
-        # once.
-        UniqueConstraint("result_id", "attempt", "kind", "correction"),
+        # A result gives credits once per audit, correction and change of the rules, however often it is told; a line is
+        # countered once.
+        UniqueConstraint("result_id", "attempt", "kind", "correction", "adjustment"),
         UniqueConstraint("reverses"),
         # Covers the standing: one range for a teacher, one range for a whole cycle.
         Index(
@@ -112,6 +112,7 @@ class LedgerLine(Base):
             "school_year",
             "amount",
             "kind",
+            "units",
         ),
         Index("ix_ledger_lines_person_id_id", "person_id", "id"),
         Index("ix_ledger_lines_audit_id", "audit_id"),
@@ -132,11 +133,16 @@ class LedgerLine(Base):
     attempt: Mapped[int | None] = mapped_column(Integer)
     correction: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     """The correction of the project that this line follows (N6); 0: none, but the audit itself or its taking back."""
+    adjustment: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Number of the published edition whose adjustment this line is (N5); 0: of none."""
     passed: Mapped[bool | None] = mapped_column(Boolean)
     """None on lines from before it was kept: see `passed_as_told`."""
     hours: Mapped[Decimal | None] = mapped_column(Hundredths)
     amount: Mapped[Decimal | None] = mapped_column(Hundredths)
     """Credits before any ceiling; None: not known until the province decides (待定)."""
+    units: Mapped[int | None] = mapped_column(Integer)
+    """Of an item (FAQ-Q9): what the line adds to what its school year needs; `amount` is then its share of the credit,
+    for information, and the item counts when the year has enough."""
     rule: Mapped[str] = mapped_column(String(20))
     edition: Mapped[str | None] = mapped_column(String(40))
     overlay: Mapped[str | None] = mapped_column(String(40))
@@ -187,6 +193,74 @@ class ApprovedPlan(Base):
     ended_reason: Mapped[str | None] = mapped_column(Text)
     superseded_by: Mapped[str | None] = mapped_column(IdType)
     """The plan that replaces it."""
+
+
+class Exemption(Base):
+    """A time in which nothing is asked of somebody, by a document (T17). It is ended by its last day, never deleted."""
+
+    __tablename__ = "exemptions"
+    __table_args__ = (
+        CheckConstraint("kind IN ('probation', 'secondment', 'administration', 'leave', 'other')", name="kind"),
+        CheckConstraint("ends_on IS NULL OR ends_on >= starts_on", name="order"),
+        Index("ix_exemptions_person_id_starts_on", "person_id", "starts_on"),
+    )
+
+    id: Mapped[str] = mapped_column(IdType, primary_key=True)
+    person_id: Mapped[str] = mapped_column(IdType)
+    kind: Mapped[str] = mapped_column(String(20))
+    """A key of `exempting.EXEMPTIONS`."""
+    starts_on: Mapped[date] = mapped_column(Date)
+    ends_on: Mapped[date | None] = mapped_column(Date)
+    """The last day; None: until further notice."""
+    document: Mapped[str] = mapped_column(String(80))
+    reason: Mapped[str] = mapped_column(Text)
+    entered_by: Mapped[str] = mapped_column(IdType)
+    entered_by_name: Mapped[str] = mapped_column(String(60))
+    body: Mapped[str] = mapped_column(String(120))
+    """On whose behalf."""
+    entered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_by_name: Mapped[str | None] = mapped_column(String(60))
+    """Who set the last day afterwards."""
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_reason: Mapped[str | None] = mapped_column(Text)
+
+
+class FormerUnit(Base):
+    """A unit at which somebody was until the register told of another (T18)."""
+
+    __tablename__ = "former_units"
+    __table_args__ = (Index("ix_former_units_unit_path_person_id", "unit_path", "person_id"),)
+
+    person_id: Mapped[str] = mapped_column(IdType, primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    """Of the register's record with which she moved."""
+    unit_path: Mapped[str] = mapped_column(PathType)
+    left_on: Mapped[date] = mapped_column(Date)
+    """The day on which it was told here: the register has no other."""
+
+
+class RecognisedClaim(Base):
+    """A claim that was recognised (认定申请, T19): what its line in the ledger rests on."""
+
+    __tablename__ = "recognised_claims"
+
+    claim_id: Mapped[str] = mapped_column(IdType, primary_key=True)
+    """Also `result_id` of its lines."""
+    number: Mapped[str] = mapped_column(String(40))
+    title: Mapped[str] = mapped_column(String(100))
+    unit_path: Mapped[str] = mapped_column(PathType)
+    unit_name: Mapped[str] = mapped_column(String(120))
+    evidence: Mapped[list[str]] = mapped_column(JsonType)
+    """Names of what was attached."""
+    based_on_number: Mapped[str | None] = mapped_column(String(40))
+    """The school's plan; None: none is needed."""
+    approved_body: Mapped[str] = mapped_column(String(120))
+    approved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    facts: Mapped[dict[str, Any]] = mapped_column(JsonType)
+    """`shared.events.plans_claims.ClaimApproved` as JSON."""
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_reason: Mapped[str | None] = mapped_column(Text)
 
 
 class UnknownPerson(Base):

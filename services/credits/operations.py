@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from services.credits import ledger, rules, words
 from services.credits.editions import school_year_title
 from services.credits.models import ApprovedPlan, Audit, LedgerLine, LineKind, ProjectCorrection, UnknownPerson
+from services.credits.standings import operations as standings
 from shared import directory, outbox
 from shared.database import utc_now
 from shared.directory import PersonCopy
@@ -47,7 +48,7 @@ def record_audit(session: Session, event: ResultsAudited) -> None:
     message is then kept and shown.
     """
     received_at = utc_now()
-    ledger.lock_project(session, event.project.project_id)
+    ledger.lock_projects(session, event.project.project_id)
     _note_audit(session, event)
     project, correction = _in_force(session, event.project)
     common = {
@@ -58,8 +59,8 @@ def record_audit(session: Session, event: ResultsAudited) -> None:
         "received_at": received_at,
     }
     new = ledger.not_entered(session, event.results)
-    ledger.insert_new(session, LedgerLine, ledger.converted(project, new, common))
-    _note_unknown(session, [result.person_id for result in event.results], received_at)
+    ledger.enter(session, ledger.converted(session, project, new, common))
+    note_unknown(session, [result.person_id for result in event.results], received_at)
     results = ledger.entered(session, event.audit_id, [result.result_id for result in event.results])
     ledger.tell(session, event.audit_id, event.chunk, results, received_at)
 
@@ -73,7 +74,7 @@ def counter_audit(session: Session, event: AuditRevoked) -> None:
     audit = session.get(Audit, event.audit_id)
     if audit is None:
         raise LookupError(f"audit {event.audit_id} was revoked, but never received")
-    ledger.lock_project(session, audit.project_id)
+    ledger.lock_projects(session, audit.project_id)
     audit.revoked_at, audit.revoked_reason = event.revoked_at, event.reason
     session.flush()
     ledger.counter_all(session, event, received_at)
@@ -97,8 +98,8 @@ def correct_project(session: Session, event: ProjectCorrected) -> None:
     known whether the assessment was passed is left as it is: its sentence asks to audit anew.
     """
     received_at = utc_now()
-    ledger.lock_project(session, event.project_id)
-    facts = _corrections(session, event.project_id)
+    ledger.lock_projects(session, event.project_id)
+    facts = corrections(session, event.project_id)
     if event.correction <= max(facts, default=0):
         return
     session.add(
@@ -123,13 +124,12 @@ def correct_project(session: Session, event: ProjectCorrected) -> None:
         ):
             chunk, last = chunk + 1, lines[-1].id
             changes = {
-                number: rules.corrected(facts[number] if number else _as_audited(audit, line), event.project)
+                number: rules.corrected(facts[number] if number else as_audited(audit, line), event.project)
                 for number, line in {line.correction: line for line in lines}.items()
             }
             known = [line for line in lines if line.passed_as_told is not None]
-            anew = _anew(known, changes, event, received_at)
-            ledger.insert_new(session, LedgerLine, [_countered(line, changes, event, received_at) for line in known])
-            ledger.insert_new(session, LedgerLine, anew)
+            anew = _anew(session, known, changes, event, received_at)
+            ledger.enter(session, [_countered(line, changes, event, received_at) for line in known], anew)
             told = ("result_id", "person_id", "amount", "sentence")
             results = [ledger.recorded(*[row[name] for name in told]) for row in anew]
             results += [
@@ -167,13 +167,14 @@ def end_plan(session: Session, event: PlanEnded) -> None:
 
 
 def note_people(session: Session, event: PeopleChanged) -> None:
-    """Takes people over; lines that waited for one of them are no longer 待核对."""
+    """Takes people over; lines that waited for one of them are no longer 待核对, and each has a standing."""
     directory.apply_people(session, event)
     ids = [person.person_id for person in event.people]
+    standings.note_people(session, ids)
     session.execute(delete(UnknownPerson).where(UnknownPerson.person_id.in_(ids)))
 
 
-def _corrections(session: Session, project_id: str) -> dict[int, ProjectFacts]:
+def corrections(session: Session, project_id: str) -> dict[int, ProjectFacts]:
     """Number of the correction -> the project's facts from then on."""
     query = select(ProjectCorrection.correction, ProjectCorrection.facts)
     rows = session.execute(query.where(ProjectCorrection.project_id == project_id))
@@ -182,12 +183,12 @@ def _corrections(session: Session, project_id: str) -> dict[int, ProjectFacts]:
 
 def _in_force(session: Session, told: ProjectFacts) -> tuple[ProjectFacts, int]:
     """The facts by which an audit counts, and the correction that they are of: 0 for those that came with it."""
-    facts = _corrections(session, told.project_id)
+    facts = corrections(session, told.project_id)
     newest = max(facts, default=0)
     return (facts[newest], newest) if newest > (told.correction or 0) else (told, 0)
 
 
-def _as_audited(audit: Audit, line: LedgerLine) -> ProjectFacts:
+def as_audited(audit: Audit, line: LedgerLine) -> ProjectFacts:
     """The project as it was when the audit happened; `line` is one that it gave."""
     return ProjectFacts(
         project_id=audit.project_id,
@@ -217,7 +218,7 @@ def _countered(
         "kind": LineKind.REVERSAL.value,
         "correction": event.correction,
         "amount": None if line.amount is None else -line.amount,
-        "sentence": f"更正：{changes[line.correction]}（{event.reason}），冲回{_named(line)}，另行重新折算",
+        "sentence": f"更正：{changes[line.correction]}（{event.reason}），冲回{named(line)}，另行重新折算",
         "audited_by": event.corrected_by,
         "reverses": line.id,
         "received_at": received_at,
@@ -226,7 +227,7 @@ def _countered(
 
 
 def _anew(
-    lines: list[LedgerLine], changes: dict[int, str], event: ProjectCorrected, received_at: datetime
+    session: Session, lines: list[LedgerLine], changes: dict[int, str], event: ProjectCorrected, received_at: datetime
 ) -> list[dict[str, Any]]:
     results = [
         AuditedResult(
@@ -238,20 +239,22 @@ def _anew(
         )
         for line in lines
     ]
-    rows = ledger.converted(event.project, results, {"correction": event.correction, "received_at": received_at})
+    common = {"correction": event.correction, "received_at": received_at}
+    rows = ledger.converted(session, event.project, results, common)
     return [
         row
         | {
             "audit_id": line.audit_id,
             "entered_by": line.entered_by,
             "audited_by": line.audited_by,
-            "sentence": f"更正：{changes[line.correction]}，冲回{_named(line)}，重新折算：{row['sentence']}",
+            "sentence": f"更正：{changes[line.correction]}，冲回{named(line)}，重新折算：{row['sentence']}",
         }
         for line, row in zip(lines, rows, strict=True)
     ]
 
 
-def _named(line: LedgerLine) -> str:
+def named(line: LedgerLine) -> str:
+    """第 7 号记录的 6.0 学分."""
     return f"第 {line.id} 号记录" + ("（待定）" if line.amount is None else f"的 {words.credits(line.amount)} 学分")
 
 
@@ -279,7 +282,8 @@ def _note_audit(session: Session, event: ResultsAudited) -> None:
     ledger.insert_new(session, Audit, [row])
 
 
-def _note_unknown(session: Session, person_ids: list[str], seen_at: datetime) -> None:
+def note_unknown(session: Session, person_ids: list[str], seen_at: datetime) -> None:
+    """Notes those of these people whom the register does not know (待核对)."""
     known = set(session.scalars(select(PersonCopy.person_id).where(PersonCopy.person_id.in_(person_ids))))
     missing = sorted(set(person_ids) - known)
     rows = [{"person_id": person_id, "first_seen_at": seen_at} for person_id in missing]

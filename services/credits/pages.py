@@ -12,12 +12,16 @@ from flask import Blueprint, render_template, request, url_for
 from marshmallow import ValidationError
 from sqlalchemy.orm import Session
 
-from services.credits import judgement, queries, words
-from services.credits.edition_files import shipped
+from services.credits import in_force, listing, queries, telling, words
+from services.credits.disputes import queries as disputes
 from services.credits.editions import Cycle
+from services.credits.employment import queries as employment
 from services.credits.entries import Entry
+from services.credits.forecast import outlook
+from services.credits.publicity import queries as publicity
 from services.credits.queries import Standing
 from services.credits.schemas import CycleQuery
+from services.credits.standings.queries import last_check
 from shared.actors import Office
 from shared.errors import NotFound
 from shared.events.plans import Bucket
@@ -85,18 +89,28 @@ def teacher(person_id: str) -> str:
 @allow(*ADMINS)
 def teachers() -> str:
     """Teachers of the school or area with both buckets."""
-    area = request.args.get("under") or None
+    area, short = request.args.get("under") or None, request.args.get("short", "")
+    by_shortfall = request.args.get("order") == "shortfall"
     with reading() as session:
-        found = queries.standings(session, actor(), area, cursor=request.args.get("cursor"))
+        found = listing.standings(
+            session,
+            actor(),
+            area,
+            short=Bucket(short) if short in words.BUCKETS else None,
+            by_shortfall=by_shortfall,
+            cursor=request.args.get("cursor"),
+        )
         return render_template(
             "credits/teachers.html",
             rows=found.items,
             next_cursor=found.next,
-            cycle=queries.choose_cycle(None)[1],
-            area=queries.area_at(session, actor(), area),
+            cycle=queries.choose_cycle(session, None)[1],
+            area=listing.area_at(session, actor(), area),
             posts=actor().posts_of(*ADMINS),
-            units=queries.units_below(session, actor(), area),
-            unknown=queries.count_unknown(session, actor()),
+            units=listing.units_below(session, actor(), area),
+            unknown=listing.count_unknown(session, actor()),
+            short=short,
+            by_shortfall=by_shortfall,
         )
 
 
@@ -105,8 +119,10 @@ def teachers() -> str:
 def unknown() -> str:
     """待核对: lines whose person the register does not know."""
     with reading() as session:
-        found = queries.unknown_lines(session, actor(), cursor=request.args.get("cursor"))
-        return render_template("credits/unknown.html", lines=found.items, next_cursor=found.next)
+        found = listing.unknown_lines(session, actor(), cursor=request.args.get("cursor"))
+        return render_template(
+            "credits/unknown.html", lines=found.items, next_cursor=found.next, checked=last_check(session)
+        )
 
 
 @bp.get("/fragments/mine")
@@ -120,7 +136,7 @@ def mine_fragment() -> str:
             # The register has the account but not yet the person: the home page goes on without figures.
             return render_template("credits/fragment_mine.html", standing=None)
         return render_template(
-            "credits/fragment_mine.html", standing=standing, missing=judgement.missing(standing.judgement)
+            "credits/fragment_mine.html", standing=standing, missing=telling.missing(standing.judgement)
         )
 
 
@@ -145,19 +161,35 @@ def _account(session: Session, person_id: str | None, *, own: bool) -> str:
         raise
     states = FILTERS.get(show, FILTERS[""])[1]
     chosen = [entry for entry in standing.entries if not states or entry.state in states]
+    public = publicity.of_person(session, standing.person.person_id)
     return render_template(
         "credits/account.html",
         own=own,
         standing=standing,
         years=_years(chosen),
         by_category=_by_category(standing),
-        missing=judgement.missing(standing.judgement),
+        **_outlook(standing),
+        former=employment.former_units(session, standing.person.person_id),
         when=_when(standing.cycle),
-        cycles=_cycle_tabs(standing.cycle, queries.cycles_with_lines(session, standing.person.person_id)),
+        cycles=_cycle_tabs(session, standing.cycle, queries.cycles_with_lines(session, standing.person.person_id)),
         filters=_filter_tabs(standing, show),
-        names=queries.names_of(session, [entry.audit for entry in standing.entries if entry.audit]),
+        names=queries.names_of(session, standing.entries),
         fresh=queries.freshness(session),
+        provisional=[one for one in public.items if one.cycle in (standing.cycle.number, None)],
+        disputes=disputes.of_lines(session, standing.person.person_id),
+        may_dispute=own or actor().post_at(standing.person.unit_path, Office.SCHOOL_ADMIN) is not None,
     )
+
+
+def _outlook(standing: Standing) -> dict[str, object]:
+    """What is missing and can still be earned, the parts of the coordinated credits, and the remarks."""
+    parts = [entry.as_part() for entry in standing.entries if entry.stands]
+    where = (standing.edition, standing.cycle, queries.today(), parts)
+    return {
+        "missing": outlook.told(standing.judgement, *where),
+        "sources": outlook.sources(*where),
+        "notes": telling.notes(standing.judgement),
+    }
 
 
 def _years(entries: Sequence[Entry]) -> list[YearOfLines]:
@@ -186,9 +218,9 @@ def _when(cycle: Cycle) -> str:
     return f"第 {cycle.school_year_of(queries.today()) - cycle.number + 1} 学年"
 
 
-def _cycle_tabs(shown: Cycle, with_lines: set[int | None]) -> list[dict[str, object]]:
+def _cycle_tabs(session: Session, shown: Cycle, with_lines: set[int | None]) -> list[dict[str, object]]:
     """The running cycle, and those of which there are lines: an empty past says nothing about a teacher."""
-    found = [cycle for _, cycle in shipped().cycles_until(queries.today())]
+    found = [cycle for _, cycle in in_force.editions(session).cycles_until(queries.today())]
     return [
         {
             "label": cycle.title + ("（往期）" if cycle.ended(queries.today()) else ""),

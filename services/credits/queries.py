@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from decimal import Decimal
 
 from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
-from sqlalchemy.orm import Session, aliased, contains_eager
+from sqlalchemy.orm import Session, aliased
 
-from services.credits import rules, standing
-from services.credits.edition_files import shipped
+from services.credits import in_force, policies, rules, standing
 from services.credits.editions import Cycle, Edition
 from services.credits.entries import Entry
+from services.credits.exempting import Exempted
 from services.credits.judgement import BucketSum, Judgement, Person, judge
-from services.credits.models import ApprovedPlan, Audit, LedgerLine, ProjectCorrection, UnknownPerson
-from shared.actors import Actor, Office, Unit, ancestors
+from services.credits.models import (
+    ApprovedPlan,
+    Audit,
+    Exemption,
+    LedgerLine,
+    ProjectCorrection,
+    RecognisedClaim,
+)
+from shared.actors import Actor, Office, ancestors
 from shared.database import under, utc_now
 from shared.directory import OfficeCopy, PersonCopy, UnitCopy
 from shared.errors import NotFound
@@ -62,32 +69,17 @@ def visible_people(actor: Actor) -> Select[PersonCopy]:
     return select(PersonCopy).where(or_(false(), *mine))
 
 
-def visible_unknown(actor: Actor) -> Select[LedgerLine]:
-    """Lines of people whom the register does not know, of trainings organised in the actor's areas (待核对)."""
-    areas = [
-        under(Audit.organizer_path, post.unit.path) for post in actor.posts_of(Office.SCHOOL_ADMIN, Office.CREDIT_ADMIN)
-    ]
-    return (
-        select(LedgerLine)
-        .join(UnknownPerson, UnknownPerson.person_id == LedgerLine.person_id)
-        .join(LedgerLine.audit)
-        .outerjoin(PersonCopy, PersonCopy.person_id == LedgerLine.person_id)
-        .where(PersonCopy.person_id.is_(None), or_(false(), *areas))
-        .options(contains_eager(LedgerLine.audit))
-    )
-
-
 # One teacher ---------------------------------------------------------------------------------------------------------
 
 
 def today() -> date:
     """The date in China."""
-    return utc_now().astimezone(ZoneInfo("Asia/Shanghai")).date()
+    return in_force.today()
 
 
-def choose_cycle(number: int | None) -> tuple[Edition, Cycle]:
-    """The cycle that starts in the year `number`, or the one that runs now. Raises `NotFound`."""
-    found = shipped().cycle(number) if number is not None else shipped().cycle_at(today())
+def choose_cycle(session: Session, number: int | None) -> tuple[Edition, Cycle]:
+    """The cycle that starts in the year `number`, or the one that runs now, as judged today. Raises `NotFound`."""
+    found = in_force.cycle(session, number)
     if found is None or found[1].start > today():
         raise NotFound("没有这个培训周期。")
     return found
@@ -95,7 +87,7 @@ def choose_cycle(number: int | None) -> tuple[Edition, Cycle]:
 
 def standing_of(session: Session, actor: Actor, person_id: str | None, number: int | None = None) -> Standing:
     """One teacher's standing with every line behind it. Raises `NotFound` outside what the actor may see."""
-    edition, cycle = choose_cycle(number)
+    edition, cycle = choose_cycle(session, number)
     query = visible_people(actor).where(PersonCopy.person_id == person_id)
     row = session.execute(
         query.add_columns(UnitCopy).outerjoin(UnitCopy, UnitCopy.path == PersonCopy.unit_path)
@@ -103,17 +95,40 @@ def standing_of(session: Session, actor: Actor, person_id: str | None, number: i
     if row is None:
         raise NotFound()
     person, unit = row
+    return standing_in(session, person, unit, edition, cycle)
+
+
+def standing_in(
+    session: Session, person: PersonCopy, unit: UnitCopy | None, edition: Edition, cycle: Cycle
+) -> Standing:
+    """The standing of a person who was found already, with every line behind it."""
+    facts = person_facts(person, unit, exemptions_of(session, [person.person_id]).get(person.person_id, ()))
     found = entries(session, edition, cycle, person.person_id)
-    sums = sums_of(session, edition, cycle, [person.person_id])
     judgement = judge(
-        person_facts(person, unit),
-        sums.get(person.person_id, {}),
+        facts,
+        _headline(found, cycle),
         edition,
         cycle,
         today(),
         [entry.as_part() for entry in found if entry.stands],
+        groups_of(session, edition, cycle, [person.person_id]).get(person.person_id),
     )
+    categories = {entry.line.category for entry in found if entry.stands}
+    decided = policies.remarks(in_force.rules(session).decisions, facts, categories, cycle, min(today(), cycle.end))
+    judgement = replace(judgement, flags={**judgement.flags, **decided})
     return Standing(person=person, unit=unit, edition=edition, cycle=cycle, judgement=judgement, entries=found)
+
+
+def _headline(entries: Sequence[Entry], cycle: Cycle) -> dict[Bucket, BucketSum]:
+    """The sums of `standing.headline`, from the lines behind them: they are the same (decision 0012)."""
+    mine = [entry for entry in entries if entry.line.cycle == cycle.number and entry.stands]
+    return {
+        bucket: BucketSum(
+            sum((entry.counted for entry in mine if entry.line.bucket == bucket), rules.ZERO),
+            sum(entry.line.amount is None for entry in mine if entry.line.bucket == bucket),
+        )
+        for bucket in Bucket
+    }
 
 
 def ledger(
@@ -126,7 +141,7 @@ def ledger(
     limit: int = PAGE_SIZE,
 ) -> Page[Entry]:
     """One page of a teacher's ledger in the order of recording. Raises `NotFound` outside what the actor may see."""
-    edition, cycle = choose_cycle(number)
+    edition, cycle = choose_cycle(session, number)
     person = session.scalar(visible_people(actor).where(PersonCopy.person_id == person_id))
     if person is None:
         raise NotFound()
@@ -143,14 +158,24 @@ def entries(
 
     `where` picks lines to show; how they count is always worked out over all of them.
     """
-    counted = standing.counted_lines(edition, cycle.number, LedgerLine.person_id == person_id)
+    counted = standing.counted_lines(edition, cycle, LedgerLine.person_id == person_id)
     counter = aliased(LedgerLine)
     correction = and_(
         ProjectCorrection.project_id == Audit.project_id, ProjectCorrection.correction == LedgerLine.correction
     )
     query = (
-        select(LedgerLine, Audit, ApprovedPlan, ProjectCorrection, counted.c.within_year, counted.c.counted, counter)
+        select(
+            LedgerLine,
+            Audit,
+            ApprovedPlan,
+            ProjectCorrection,
+            RecognisedClaim,
+            counted.c.within_year,
+            counted.c.counted,
+            counter,
+        )
         .outerjoin(Audit, Audit.audit_id == LedgerLine.audit_id)
+        .outerjoin(RecognisedClaim, RecognisedClaim.claim_id == LedgerLine.result_id)
         .outerjoin(ProjectCorrection, correction)
         .outerjoin(ApprovedPlan, ApprovedPlan.plan_id == Audit.plan_id)
         .outerjoin(counted, counted.c.id == LedgerLine.id)
@@ -168,9 +193,11 @@ def entries(
             within_year=within_year or rules.ZERO,
             countered_by=countered.id if countered else None,
             corrected=bool(countered and countered.correction),
+            adjusted=bool(countered and countered.adjustment),
             edition=edition,
+            claim=claim,
         )
-        for line, audit, plan, corrected, within_year, counts, countered in session.execute(query)
+        for line, audit, plan, corrected, claim, within_year, counts, countered in session.execute(query)
     ]
 
 
@@ -189,7 +216,7 @@ def sums_of(
     session: Session, edition: Edition, cycle: Cycle, person_ids: Sequence[str]
 ) -> dict[str, dict[Bucket, BucketSum]]:
     """Person -> headline per bucket; who has no line is absent."""
-    query = standing.headline(edition, cycle.number, LedgerLine.person_id.in_(person_ids))
+    query = standing.headline(edition, cycle, LedgerLine.person_id.in_(person_ids))
     return {
         row["person_id"]: {
             bucket: BucketSum(row[bucket.value], int(row[f"{bucket.value}_pending"])) for bucket in Bucket
@@ -198,7 +225,28 @@ def sums_of(
     }
 
 
-def person_facts(person: PersonCopy, unit: UnitCopy | None) -> Person:
+def groups_of(
+    session: Session, edition: Edition, cycle: Cycle, person_ids: Sequence[str]
+) -> dict[str, dict[str, Decimal]]:
+    """Person -> sums of the edition's partitions; empty for an edition without any."""
+    query = standing.groups(edition, cycle, LedgerLine.person_id.in_(person_ids))
+    if query is None:
+        return {}
+    rows = session.execute(query).mappings()
+    return {row["person_id"]: {name: row[name] for name in row if name != "person_id"} for row in rows}
+
+
+def exemptions_of(session: Session, person_ids: Sequence[str]) -> dict[str, tuple[Exempted, ...]]:
+    """Person -> exemptions, the last begun first; who has none is absent."""
+    query = select(Exemption).where(Exemption.person_id.in_(person_ids))
+    found: dict[str, tuple[Exempted, ...]] = {}
+    for one in session.scalars(query.order_by(Exemption.starts_on.desc(), Exemption.id)):
+        told = Exempted(one.kind, one.starts_on, one.ends_on, one.document)
+        found[one.person_id] = (*found.get(one.person_id, ()), told)
+    return found
+
+
+def person_facts(person: PersonCopy, unit: UnitCopy | None, exemptions: tuple[Exempted, ...] = ()) -> Person:
     """What the judgement looks at."""
     return Person(
         kind=person.kind,
@@ -207,79 +255,17 @@ def person_facts(person: PersonCopy, unit: UnitCopy | None) -> Person:
         retires_on=person.retires_on,
         seconded_from=person.seconded_from,
         seconded_to=person.seconded_to,
+        exemptions=exemptions,
     )
-
-
-# Many teachers -------------------------------------------------------------------------------------------------------
-
-
-def standings(
-    session: Session, actor: Actor, area: str | None = None, *, cursor: str | None = None, limit: int = PAGE_SIZE
-) -> Page[Standing]:
-    """The running cycle of the teachers whom the actor may see, by unit; `area` narrows it to a unit path."""
-    edition, cycle = choose_cycle(None)
-    query = visible_people(actor).where(PersonCopy.active)
-    if area:
-        query = query.where(under(PersonCopy.unit_path, area))
-    people = page(session, query, [PersonCopy.unit_path, PersonCopy.person_id], cursor=cursor, limit=limit)
-    paths = {person.unit_path for person in people.items}
-    units = {unit.path: unit for unit in session.scalars(select(UnitCopy).where(UnitCopy.path.in_(paths)))}
-    sums = sums_of(session, edition, cycle, [person.person_id for person in people.items])
-    rows = [
-        Standing(
-            person=person,
-            unit=units.get(person.unit_path),
-            edition=edition,
-            cycle=cycle,
-            judgement=judge(
-                person_facts(person, units.get(person.unit_path)),
-                sums.get(person.person_id, {}),
-                edition,
-                cycle,
-                today(),
-            ),
-        )
-        for person in people.items
-    ]
-    return Page(rows, people.next)
-
-
-def unknown_lines(
-    session: Session, actor: Actor, *, cursor: str | None = None, limit: int = PAGE_SIZE
-) -> Page[LedgerLine]:
-    """Lines that wait for their person to be registered, oldest first."""
-    return page(session, visible_unknown(actor), [LedgerLine.id], cursor=cursor, limit=limit)
-
-
-def count_unknown(session: Session, actor: Actor) -> int:
-    """How many lines `unknown_lines` holds."""
-    query = visible_unknown(actor).options().with_only_columns(func.count(LedgerLine.id))
-    return int(session.scalar(query) or 0)
-
-
-def units_below(session: Session, actor: Actor, area: str | None) -> list[Unit]:
-    """The units directly below `area` (or the actor's own areas) that the actor administers, by name."""
-    posts = actor.posts_of(Office.SCHOOL_ADMIN, Office.CREDIT_ADMIN)
-    tops = [post.unit.path for post in posts if not area or area.startswith(post.unit.path)]
-    places = [area] if area and tops else tops
-    depth = func.length(UnitCopy.path) - func.length(func.replace(UnitCopy.path, "/", ""))
-    wanted = [under(UnitCopy.path, place) & (depth == place.count("/") + 1) for place in places]
-    query = select(UnitCopy).where(UnitCopy.active, or_(false(), *wanted)).order_by(UnitCopy.path)
-    return [unit.as_unit() for unit in session.scalars(query)]
-
-
-def area_at(session: Session, actor: Actor, path: str | None) -> UnitCopy | None:
-    """The unit at `path`, if it lies in an area that the actor administers."""
-    mine = path and actor.post_over(path, Office.SCHOOL_ADMIN, Office.CREDIT_ADMIN)
-    return session.get(UnitCopy, path) if mine else None
 
 
 # Around it -----------------------------------------------------------------------------------------------------------
 
 
-def names_of(session: Session, audits: Iterable[Audit]) -> Mapping[str, str]:
-    """Account -> name, of those who hold an office over the organisers of these audits."""
-    paths = {path for audit in audits for path in ancestors(audit.organizer_path)}
+def names_of(session: Session, shown: Iterable[Entry]) -> Mapping[str, str]:
+    """Account -> name, of those who hold an office over the organisers and schools of these entries."""
+    places = {e.audit.organizer_path if e.audit else e.claim.unit_path if e.claim else "" for e in shown}
+    paths = {path for place in places - {""} for path in ancestors(place)}
     query = select(OfficeCopy.holders).where(OfficeCopy.unit_path.in_(paths))
     return {holder["account_id"]: holder["name"] for holders in session.scalars(query) for holder in holders}
 

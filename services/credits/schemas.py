@@ -32,6 +32,41 @@ class TeachersQuery(PageQuery):
     )
 
 
+class PartitionSums(Schema):
+    """A further division of the credits."""
+
+    title = fields.String()
+    counted = fields.Dict(keys=fields.String(), values=Credits())
+    shortfall = Credits()
+
+
+class Explained(Schema):
+    """What became of one event."""
+
+    event = fields.String()
+    amount = Credits(allow_none=True, metadata={"description": "各项上限之前的学分；null 为待定"})
+    counted = Credits()
+    sentence = fields.String()
+    not_counted_because = fields.String()
+
+
+class SimulationOut(Schema):
+    """The judgement of a history, with every line explained."""
+
+    edition = fields.String()
+    cycle = fields.Nested(lambda: CycleOut())
+    credits = fields.Dict(keys=fields.String(), values=Credits())
+    offset_credits = Credits(metadata={"description": "其中来自冲抵的学分"})
+    per_event = fields.Dict(keys=fields.String(), values=Credits())
+    per_school_year = fields.Dict(keys=fields.String(), values=Credits())
+    status = fields.String()
+    shortfall = fields.Dict(keys=fields.String(), values=Credits(allow_none=True))
+    partitions = fields.Dict(keys=fields.String(), values=fields.Nested(PartitionSums))
+    flags = fields.List(fields.String())
+    remarks = fields.List(fields.String(), metadata={"description": "各标记的说明"})
+    explanation = fields.List(fields.Nested(Explained))
+
+
 class CycleOut(Schema):
     """A training cycle."""
 
@@ -96,6 +131,7 @@ class SourceOut(Schema):
     project_id = fields.String(allow_none=True)
     audit_id = fields.String(allow_none=True)
     result_id = fields.String(allow_none=True)
+    claim_number = fields.String(allow_none=True, metadata={"description": "认定申请的编号"})
 
 
 class LineOut(Schema):
@@ -122,6 +158,7 @@ class LineOut(Schema):
     flag = fields.String(allow_none=True)
     reverses = fields.Integer(allow_none=True)
     correction = fields.Integer(metadata={"description": "由项目的第几次更正产生；0 表示由审核产生"})
+    adjustment = fields.Integer(metadata={"description": "由第几次规则调整产生；0 表示不是"})
     source = fields.Nested(SourceOut)
     effective_on = fields.Date()
     audited_at = fields.AwareDateTime(allow_none=True)
@@ -181,11 +218,11 @@ def line_body(entry: Entry) -> dict[str, Any]:
     line, audit = entry.line, entry.audit
     return {
         **_columns(line, "id", "kind", "bucket", "category", "hours", "amount", "edition", "overlay", "rule", "flag"),
-        **_columns(line, "reverses", "correction", "effective_on", "received_at", "recorded_at"),
+        **_columns(line, "reverses", "correction", "adjustment", "effective_on", "received_at", "recorded_at"),
         "state": entry.state,
         "school_year": entry.school_year,
-        "project_title": audit.project_title if audit else "",
-        "organizer": audit.organizer_name if audit else "",
+        "project_title": entry.source_title,
+        "organizer": entry.organizer,
         "counted": entry.counted,
         "not_counted_reason": entry.reason,
         "explanation": line.sentence,
@@ -193,6 +230,7 @@ def line_body(entry: Entry) -> dict[str, Any]:
             "project_id": audit.project_id if audit else None,
             "audit_id": line.audit_id,
             "result_id": line.result_id,
+            "claim_number": entry.claim.number if entry.claim else None,
         },
         "audited_at": audit.audited_at if audit else None,
     }

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
+
+from shared.events.plans import Bucket
 
 BUCKETS = {"coordinated": "统筹", "self_organized": "自主"}
 
@@ -19,8 +22,24 @@ CATEGORIES = {
     "school_research": "校本教研",
     "workshop": "工作坊、工作室研修",
     "other_school_based": "其他校本研修",
+    "lesson_observation": "听课",
+    "open_class": "公开课",
+    "training_lecture": "培训讲座",
+    "research_project": "课题立项",
+    "studio_two_years": "工作坊、工作室满 2 年",
+    "paper": "论文发表",
     "degree_upgrade": "学历提升",
+    "competition_award": "专业竞赛获奖",
+    "pre_service_teaching_duty": "承担职前培养任务",
+    "in_service_training_duty": "承担职后培训任务",
+    "new_teacher_training": "试用期新教师培训",
 }
+
+SELF_ORGANIZED = frozenset({
+    "school_training", "school_research", "workshop", "other_school_based", "lesson_observation", "open_class",
+    "training_lecture", "research_project", "studio_two_years", "paper",
+})  # fmt: skip
+"""Categories of the self-organised credits (FAQ-Q8, R-56); all others are coordinated."""
 
 STAGES = {
     "kindergarten": "幼儿园",
@@ -53,9 +72,20 @@ def category(code: str) -> str:
     return CATEGORIES.get(code, "其他培训")
 
 
+def bucket(category: str) -> Bucket:
+    """The bucket to which a category belongs."""
+    return Bucket.SELF_ORGANIZED if category in SELF_ORGANIZED else Bucket.COORDINATED
+
+
 def stage(code: str) -> str:
     """小学 for `primary`."""
     return STAGES.get(code, "其他学段")
+
+
+def basis(source: str) -> str:
+    """（问答第 9、10 问）where a figure's source names questions of the FAQ, else nothing: people read no codes."""
+    numbers = dict.fromkeys(re.findall(r"FAQ-Q(\d+)", source))
+    return f"（问答第 {'、'.join(numbers)} 问）" if numbers else ""
 
 
 def plain(number: Decimal) -> str:

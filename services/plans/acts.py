@@ -116,7 +116,7 @@ _ROWS = (
     # Of the stage.
     Act(
         name="approve", label="同意", by=By.REVIEWER, starts=_AT_A_STAGE, leads=_signed, tone="good", decides=True,
-        needs=_DECIDING, refusal=_NOT_AT_A_STAGE, outcome="送达：{to}",
+        signs=True, needs=_DECIDING, refusal=_NOT_AT_A_STAGE, outcome="送达：{to}",
     ),
     Act(
         name="return", label="退回修改", by=By.REVIEWER, starts=_AT_A_STAGE, leads=_returned, tone="warn",
@@ -207,8 +207,8 @@ _ROWS = (
     ),
     Act(
         name="cosign", label="加签意见", by=By.ASKED, starts=_AT_A_STAGE, pending=frozenset({None, Pending.COSIGN}),
-        leads=_cosigned, needs=(Need.AMENDS, Need.INTACT), answers="cosign", internal=True, refusal=_NOTHING_PENDING,
-        outcome="送达：{to}",
+        leads=_cosigned, needs=(Need.AMENDS, Need.INTACT), answers="cosign", internal=True, signs=True,
+        refusal=_NOTHING_PENDING, outcome="送达：{to}",
     ),
     Act(
         name="seen", label="已阅", by=By.ASKED, starts=frozenset(Status), pending=_ANY_PENDING, leads=_stays,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from services.plans import categories, routes
+from services.plans import categories, claims, routes
 from services.plans.approval import api as approval_api
 from services.plans.approval import form_pages, upkeep
 from services.plans.approval import pages as approval_pages
@@ -42,6 +42,7 @@ def register(app: Flask, run: Runtime) -> None:
     """Adds API and pages; a table of officials that does not fit its schema stops the service here."""
     routes.routes()
     categories.categories()
+    claims.categories()
     calendar_rules.shipped()
     api = app.extensions["smorest_api"]
     for feature in (approval_api, desk_api, projects_api, roster_api, calendar_api, reports_api):

@@ -12,6 +12,7 @@ from marshmallow import Schema, ValidationError
 from werkzeug.datastructures import FileStorage, MultiDict
 
 from services.plans import files
+from shared.file_store import FileStore
 from shared.tables import flatten
 from shared.uploads import MAX_SIZE
 from shared.web import runtime
@@ -64,6 +65,6 @@ def look_at(sent: FileStorage, kinds: dict[str, tuple[str, ...]] | None = None) 
     return files.look_at(sent.filename, sent.stream.read(MAX_SIZE + 1), kinds or files.ATTACHMENTS)
 
 
-def file_store() -> files.FileStore:
+def file_store() -> FileStore:
     """This process's store."""
     return files.store(runtime().settings.data_dir)

@@ -1,4 +1,4 @@
-"""Uploaded files: what they really are, and a store that keeps them by the digest of their content.
+"""Uploaded files: what they really are.
 
 Uploads are hostile until looked at: the type is what the content says, never the name; what could harm whoever opens it
 (scripts, encryption that hides it, images that unpack to gigabytes) is refused with a sentence that says what to do.
@@ -11,22 +11,18 @@ import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import filetype
-import pikepdf
-from obstore.store import LocalStore
-from PIL import Image, UnidentifiedImageError
 
-from shared.errors import NotFound
+from shared.documents import look_into_pdf, look_into_picture
+from shared.file_store import FileStore
 from shared.uploads import PICTURES_AND_PDF, clean_name, refused, require_ending, require_size
+from shared.workbooks import XLSX
 
-MAX_PIXELS = 80_000_000
 MAX_UNPACKED = 200 * 1024 * 1024
 MAX_MEMBERS = 2000
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ATTACHMENTS = {
     **PICTURES_AND_PDF,
     DOCX: ("docx",),
@@ -50,27 +46,6 @@ class Upload:
         return len(self.content)
 
 
-class FileStore:
-    """Files in a folder, each under its digest: the same file is kept once, and no file is ever changed."""
-
-    def __init__(self, folder: Path) -> None:
-        self._store = LocalStore(prefix=folder, mkdir=True)
-
-    def put(self, upload: Upload) -> None:
-        """Keeps the content; safe to call again."""
-        self._store.put(_key(upload.sha256), upload.content)
-
-    def get(self, sha256: str) -> bytes:
-        """The content. Raises `NotFound` when the file is missing or no longer what its digest says."""
-        try:
-            content = bytes(self._store.get(_key(sha256)).bytes())
-        except FileNotFoundError as error:
-            raise NotFound("文件不存在，请联系管理员。") from error
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise NotFound("文件内容与登记的摘要不符，请联系管理员。")
-        return content
-
-
 def store(data_dir: Path) -> FileStore:
     """The store of this service under the data folder."""
     return FileStore(data_dir / "plans-files")
@@ -91,9 +66,9 @@ def look_at(name: str | None, content: bytes, kinds: dict[str, tuple[str, ...]])
         raise refused(f"文件“{clean}”的内容不是 {allowed}，请核对后重新上传。")
     require_ending(clean, kinds[guess])
     if guess == "application/pdf":
-        _look_into_pdf(clean, content)
+        look_into_pdf(clean, content)
     elif guess.startswith("image/"):
-        _look_into_image(clean, content)
+        look_into_picture(clean, content)
     else:
         _look_into_office(clean, content)
     return Upload(clean, guess, content, hashlib.sha256(content).hexdigest())
@@ -112,37 +87,6 @@ def _media_type(content: bytes) -> str | None:
     if "[Content_Types].xml" not in members:
         return "application/zip"
     return XLSX if "xl/workbook.xml" in members else DOCX if "word/document.xml" in members else "application/zip"
-
-
-def _key(sha256: str) -> str:
-    return f"{sha256[:2]}/{sha256}"
-
-
-def _look_into_pdf(name: str, content: bytes) -> None:
-    try:
-        with pikepdf.open(io.BytesIO(content)) as pdf:
-            if len(pdf.pages) == 0:
-                raise refused(f"PDF“{name}”没有页面，请重新生成。")
-            names: Any = pdf.Root.get("/Names", {})
-            action = pdf.Root.get("/OpenAction")
-            runs = isinstance(action, pikepdf.Dictionary) and action.get("/S") not in ("/GoTo", None)
-            if runs or "/AA" in pdf.Root or "/JavaScript" in names or "/EmbeddedFiles" in names:
-                raise refused(f"PDF“{name}”含有脚本、自动动作或内嵌文件，请另存为普通 PDF 后重新上传。")
-    except pikepdf.PasswordError as error:
-        raise refused(f"PDF“{name}”设有密码，请去除密码后重新上传。") from error
-    except pikepdf.PdfError as error:
-        raise refused(f"PDF“{name}”已损坏，无法打开，请重新生成。") from error
-
-
-def _look_into_image(name: str, content: bytes) -> None:
-    try:
-        # The header alone says the size; no pixel is unpacked here, whoever views the file unpacks what is allowed.
-        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise refused(f"图片“{name}”尺寸过大（{image.width} × {image.height}），请缩小后重新上传。")
-            image.verify()
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise refused(f"图片“{name}”已损坏或尺寸过大，无法打开，请重新生成。") from error
 
 
 def _look_into_office(name: str, content: bytes) -> None:

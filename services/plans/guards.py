@@ -19,9 +19,21 @@ def is_author(state: State, actor: Actor) -> bool:
     return bool({actor.account_id, actor.person_id} & state.authors)
 
 
+def own_post(state: State, actor: Actor) -> Post | None:
+    """The post in which the actor drafts it: for its unit, or for herself."""
+    if state.person_id is not None and state.person_id != actor.person_id:
+        return None
+    return actor.post_at(state.unit_path, state.owner)
+
+
 def is_own(state: State, actor: Actor) -> bool:
     """Whether the actor drafts for the submitting unit: nobody decides for both sides (T11)."""
-    return actor.post_at(state.unit_path, state.owner) is not None
+    return own_post(state, actor) is not None
+
+
+def has_signed(state: State, actor: Actor) -> bool:
+    """Whether the actor has signed this visit, by whatever post, or a deputy has in her name."""
+    return bool({actor.account_id, actor.person_id} & state.signers)
 
 
 def starts(act: Act, state: State) -> bool:
@@ -32,11 +44,14 @@ def starts(act: Act, state: State) -> bool:
 def request_for(act: Act, state: State, actor: Actor) -> Asked | None:
     """The open request that the actor may answer: her own, or that of somebody for whom she stands in.
 
-    A deputy answers neither what she asked herself, nor signs what the absent one has a part in (T11).
+    A deputy answers neither what she asked herself, nor signs what the absent one has a part in; nobody signs who has
+    signed this visit, or in whose name it was signed (T11).
     """
-    absent = {post.for_account for post in actor.posts_of(Office.PLAN_REVIEW) if post.for_account}
-    if act.answers == "cosign":
-        absent -= state.authors
+    absent = _stands_in_for(actor)
+    if act.signs:
+        if has_signed(state, actor):
+            return None
+        absent -= state.authors | state.signers
     mine = [a for a in state.asked if a.kind == act.answers and a.agreed is None]
     own = next((a for a in mine if a.account_id == actor.account_id), None)
     return own or next((a for a in mine if a.account_id in absent and a.asked_by != actor.account_id), None)
@@ -60,7 +75,7 @@ def guard(act: Act, state: State, actor: Actor, noun: str = "方案") -> Post:
     """The post in which the actor does it. Raises `Conflict` for the state, `NotAllowed` for the person."""
     if not starts(act, state):
         title = status_title(state.status, state.current.title if state.current else "")
-        owner = actor.post_at(state.unit_path, state.owner) is not None
+        owner = is_own(state, actor)
         if state.pending and (state.pending in SEEN_BY_SCHOOL or not owner):
             title += f"，{PENDING_TITLES[state.pending]}"
         detail = act.refusal.format(state=title, holder=state.holder, noun=noun)
@@ -69,11 +84,14 @@ def guard(act: Act, state: State, actor: Actor, noun: str = "方案") -> Post:
     if post is not None:
         return post
     if act.by is By.OWNER:
-        raise NotAllowed(f"只有申报单位的管理员可以{act.label}。")
+        whose = "申报单位的管理员" if state.person_id is None else "申请人本人"
+        raise NotAllowed(f"只有{whose}可以{act.label}。")
     if act.by is By.DECIDER:
         raise NotAllowed("只有作出上一次办理的人可以取回。")
     if act.by is By.RECORDER:
         raise NotAllowed("只能更正自己的记录。")
+    if act.signs and {actor.account_id, actor.person_id, *_stands_in_for(actor)} & state.signers:
+        raise NotAllowed(f"此{noun}在本环节已有您的签署（本人所签，或代办时所签），另一签署须由其他人作出。")
     if act.by is By.ASKED:
         raise NotAllowed("没有请您办理的征询、加签或抄送，或已经办理。")
     if is_author(state, actor):
@@ -102,14 +120,21 @@ def _post_at_stage(state: State, actor: Actor, out: frozenset[str]) -> Post | No
     return next((p for p in actor.posts_of(office) if p.unit.path == path and p.for_account not in out), None)
 
 
+def _stands_in_for(actor: Actor) -> set[str]:
+    """Accounts of the absent for whom the actor is a deputy."""
+    return {post.for_account for post in actor.posts_of(Office.PLAN_REVIEW) if post.for_account}
+
+
 def _owner(act: Act, state: State, actor: Actor) -> Post | None:
-    return actor.post_at(state.unit_path, state.owner)
+    return own_post(state, actor)
 
 
 def _reviewer(act: Act, state: State, actor: Actor) -> Post | None:
-    if state.assignee is None or state.assignee == actor.account_id:
-        return post_for_colleague(act, state, actor)
-    if post_for_colleague(act, state, actor) is None:
+    out = state.authors | state.signers if act.signs else state.authors
+    post = _post_at_stage(state, actor, out)
+    if post is None or state.assignee is None or state.assignee == actor.account_id:
+        return post
+    if state.assignee in out:
         return None
     # Handed to somebody who is absent: the deputy's post names whom it stands for.
     posts = actor.posts_of(state.current.office) if state.current else ()
@@ -128,14 +153,15 @@ def _decider(act: Act, state: State, actor: Actor) -> Post | None:
 
 
 def _asked(act: Act, state: State, actor: Actor) -> Post | None:
-    if act.name == "cosign" and (is_author(state, actor) or is_own(state, actor)):
+    if act.signs and (is_author(state, actor) or is_own(state, actor)):
         return None
     request, posts = request_for(act, state, actor), actor.posts_of(Office.PLAN_REVIEW)
     if request is None:
         return None
-    standing_in = None if request.account_id == actor.account_id else request.account_id
-    fitting = [post for post in posts if (post.for_account or None) == standing_in]
-    return next(iter(fitting or posts), None)
+    standing_in = "" if request.account_id == actor.account_id else request.account_id
+    fitting = [post for post in posts if post.for_account == standing_in]
+    # By the post by which she was asked; without it any other: she was asked by name.
+    return next((post for post in fitting if post.unit.path == request.path), next(iter(fitting or posts), None))
 
 
 def _above(act: Act, state: State, actor: Actor) -> Post | None:
@@ -149,7 +175,7 @@ def _above(act: Act, state: State, actor: Actor) -> Post | None:
 def _recorder(act: Act, state: State, actor: Actor) -> Post | None:
     if actor.account_id not in state.recorded:
         return None
-    return _owner(act, state, actor) or next(iter(actor.posts_of(Office.PLAN_REVIEW)), None)
+    return _owner(act, state, actor) or next(iter(actor.posts_of(*{s.office for s in state.stages})), None)
 
 
 def _province(act: Act, state: State, actor: Actor) -> Post | None:

@@ -36,6 +36,10 @@ class Kind:
     """Rests on a forecast of who cannot reach the credits (FAQ-Q11)."""
     covers: bool = False
     """May be a joint plan for further units (FAQ-Q14)."""
+    claims: bool = False
+    """Says what one teacher asks to have recognised, instead of items (T19)."""
+    personal: bool = False
+    """Drafted by the one person whose it is; the others in her office have nothing to do with it."""
 
 
 KINDS = {
@@ -50,14 +54,37 @@ KINDS = {
             key="fallback_scheme", title="托底培训方案", noun="托底方案", heading="托底培训方案备案单", prefix="T",
             owner=Office.PROJECT_ADMIN, levels=(Level.COUNTY, Level.DISTRICT), item_kinds=("fallback",), forecast=True,
         ),
+        Kind(
+            key="claim", title="认定申请", noun="申请", heading="学分认定申请审批单", prefix="R",
+            owner=Office.TEACHER, levels=(Level.SCHOOL,), item_kinds=(), claims=True, personal=True,
+        ),
+        Kind(
+            key="school_claim", title="认定申请（学校代报）", noun="申请", heading="学分认定申请审批单", prefix="R",
+            owner=Office.SCHOOL_ADMIN, levels=(Level.SCHOOL,), item_kinds=(), claims=True,
+        ),
     )
 }  # fmt: skip
 """Every kind by its key."""
 
 
-def owned_by(office: Office) -> tuple[str, ...]:
-    """Keys of the kinds that holders of the office draft."""
-    return tuple(kind.key for kind in KINDS.values() if kind.owner is office)
+def owned_by(office: Office, *, personal: bool = False) -> tuple[str, ...]:
+    """Keys of the kinds that holders of the office draft; `personal`: only those that each drafts for herself."""
+    return tuple(kind.key for kind in KINDS.values() if kind.owner is office and (kind.personal or not personal))
+
+
+def of_schools() -> tuple[str, ...]:
+    """Keys of the kinds that schools file, or their teachers."""
+    return tuple(kind.key for kind in KINDS.values() if Level.SCHOOL in kind.levels)
+
+
+def region_of(kind: str, unit_path: str) -> str:
+    """Path of the county, district or province for which a submission counts: of whoever runs the school (N28).
+
+    That is a school's path without its own code; what an authority files itself is its own.
+    """
+    if kind not in of_schools():
+        return unit_path
+    return unit_path.rstrip("/").rpartition("/")[0] + "/"
 
 
 OWNERS = tuple({kind.owner: None for kind in KINDS.values()})

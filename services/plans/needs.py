@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
+from services.plans.terms import DAY
 from services.plans.workflow import AMONG_REVIEWERS, Act, Brought, Need, State
 from shared.errors import Conflict, Invalid
-
-WORKING_DAY = timedelta(hours=8)
-"""Working hours of one working day (see the calendar)."""
 
 
 def require(act: Act, state: State, brought: Brought) -> None:
@@ -132,9 +129,9 @@ def _document(act: Act, state: State, brought: Brought) -> None:
 
 
 def _waited(act: Act, state: State, brought: Brought) -> None:
-    if brought.waited <= WORKING_DAY:
+    if brought.waited <= DAY:
         raise Conflict(f"到达{state.holder}还不满 1 个工作日，请稍后再催办。")
-    if brought.since_reminder is not None and brought.since_reminder < WORKING_DAY:
+    if brought.since_reminder is not None and brought.since_reminder < DAY:
         raise Conflict("上一次催办还不满 8 个工作小时，请稍后再催办；也可以致电办理单位。")
 
 

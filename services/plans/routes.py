@@ -117,6 +117,13 @@ def routes() -> dict[str, Route]:
     return {route.key: route for route in found}
 
 
+@cache
+def deciders() -> tuple[Office, ...]:
+    """Offices that decide at a stage of any route, reviewers first."""
+    found = {stage.office for route in routes().values() for stage in route.stages}
+    return tuple(sorted(found, key=lambda office: (office is not Office.PLAN_REVIEW, office)))
+
+
 def route_in_force(kind: str, on: date, path: str) -> Route:
     """The newest version whose first day has come, as it holds for the unit at `path`: the nearest region's overlay.
 

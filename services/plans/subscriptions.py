@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from services.plans.approval.forecasts import note_forecast
 from services.plans.approval.upkeep import apply_holders
 from services.plans.projects.auditing import record_credits
+from services.plans.projects.reconciling import send_again
 from shared import directory
 from shared.events.accounts import HoldersChanged
-from shared.events.credits import CreditsRecorded
+from shared.events.credits import CreditsRecorded, ForecastMade, RedeliveryWanted
 from shared.inbox import Handlers
 
-HANDLERS: Handlers = {**directory.HANDLERS, HoldersChanged: apply_holders, CreditsRecorded: record_credits}
+HANDLERS: Handlers = {
+    **directory.HANDLERS,
+    HoldersChanged: apply_holders,
+    CreditsRecorded: record_credits,
+    RedeliveryWanted: send_again,
+    ForecastMade: note_forecast,
+}
 """Event -> what is done with it, in the transaction of its inbox row."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from services.plans import files
-from services.plans.approval import upkeep
-from services.plans.files import FileStore, Upload
-from services.plans.projects import publicity
+from services.plans.approval import forecasts, upkeep
+from services.plans.files import Upload
+from services.plans.projects import publicity, reconciling
 from services.plans.projects.models import Project, RosterUpload
 from services.plans.reports.packing import pack_cases
 from services.plans.reports.spotchecks import PACK_JOB
@@ -15,11 +15,14 @@ from services.plans.rosters.importing import CHECK_JOB, IMPORT_JOB
 from services.plans.rosters.register import People
 from services.plans.rosters.spreadsheet import KINDS
 from shared import retention
+from shared.database import utc_now
+from shared.file_store import FileStore
 from shared.jobs import Job, Jobs
 
 CONFIRM_JOB = "plans.confirm_results"
 CLOCK_JOB = "plans.look_at_clocks"
 PRUNE_JOB = "plans.prune"
+TELL_JOB = "plans.tell_audits"
 
 
 def check_roster(job: Job) -> None:
@@ -85,14 +88,22 @@ def look_at_clocks(job: Job) -> None:
         upkeep.tell_overdue(session)
 
 
+def tell_audits(job: Job) -> None:
+    """Sums up the audits of each day for credits, which compares them with what it has (N8)."""
+    with job.effect() as session:
+        reconciling.tell_days(session, utc_now())
+
+
 JOBS: Jobs = {
     CHECK_JOB: check_roster,
     IMPORT_JOB: import_roster,
     CONFIRM_JOB: confirm_results,
     CLOCK_JOB: look_at_clocks,
+    forecasts.START_JOB: forecasts.start_scheme,
     PACK_JOB: pack_cases,
     PRUNE_JOB: retention.prune,
+    TELL_JOB: tell_audits,
 }
 """Name of the job -> function."""
-SCHEDULE = {CONFIRM_JOB: 300.0, CLOCK_JOB: 600.0, PRUNE_JOB: retention.DAILY}
+SCHEDULE = {CONFIRM_JOB: 300.0, CLOCK_JOB: 600.0, PRUNE_JOB: retention.DAILY, TELL_JOB: retention.DAILY}
 """Job -> seconds between two runs."""

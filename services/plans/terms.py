@@ -1,4 +1,4 @@
-"""School years (学年): 1 September to 31 August, written `2026-2027` (I-01). Pure."""
+"""Terms of time: school years (学年), 1 September to 31 August, written `2026-2027` (I-01); the working day. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 _FORM = re.compile(r"(20[0-9]{2})-(20[0-9]{2})")
 LAST_YEAR = 2097
 """First year of the last school year that may be entered: the one after it still has the form."""
+DAY = timedelta(hours=8)
+"""Working time of one working day."""
 
 
 def first_year(school_year: str) -> int | None:

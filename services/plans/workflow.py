@@ -82,8 +82,7 @@ class By(StrEnum):
     OWNER = "owner"
     """An administrator of the submitting unit."""
     REVIEWER = "reviewer"
-    """Who holds the stage's office for exactly the reviewing unit, had no part in drafting it (T11), and to whom it was
-    handed if it was handed to anybody."""
+    """Holds the stage's office for exactly that unit, had no part in drafting it (T11); if handed on, to her."""
     COLLEAGUE = "colleague"
     """The same, to whomever it was handed."""
     SECOND = "second"
@@ -164,6 +163,10 @@ class Asked:
     """cosign: what was answered; None while open."""
     asked_by: str = ""
     """Account of who asked: nobody answers their own request, not even for another."""
+    path: str = ""
+    """Of the unit for which the asked one was asked: the post in which it is answered."""
+    by: frozenset[str] = frozenset()
+    """Account and person of who answered: the asked one, or a deputy."""
 
     @property
     def waiting(self) -> bool:
@@ -193,7 +196,8 @@ class State:
     """All stages of its route."""
     unit_path: str
     owner: Office
-    """Office that drafts it for that unit."""
+    person_id: str | None = None
+    """`owner`: office that drafts it for that unit; `person_id`: who alone does so, a teacher her own claim."""
     holder: str
     """Who has it now, as people read it: `南昌市东湖区教育体育局 · 县级审核`, or the school's name."""
     authors: frozenset[str]
@@ -209,6 +213,8 @@ class State:
     assignee_name: str = ""
     proposer: frozenset[str] = frozenset()
     """Account and person of who proposed what is pending."""
+    approver: frozenset[str] = frozenset()
+    """Account and person of who approved what waits for a signature, and for whom a deputy did."""
     last: Decision | None = None
     """The last decision, unless something has happened since."""
     asked: tuple[Asked, ...] = ()
@@ -222,6 +228,12 @@ class State:
     def seen(self) -> bool:
         """The stage has looked at it: whoever set something pending has, though a second person may have not."""
         return self.opened or self.pending is not None
+
+    @property
+    def signers(self) -> frozenset[str]:
+        """By whom, and for whom, the present visit has been signed already: nobody signs it twice (T11)."""
+        signed = [a.by | {a.account_id} for a in self.asked if a.kind == "cosign" and a.agreed]
+        return self.approver.union(*signed)
 
     @property
     def current(self) -> Stage | None:
@@ -302,6 +314,8 @@ class Act:
     """Kind of request that it makes."""
     answers: str = ""
     """Kind of request that it answers."""
+    signs: bool = False
+    """Gives one of the signatures of a stage, of which nobody gives two (T11)."""
 
 
 def status_title(status: Status | str, stage_title: str = "") -> str:

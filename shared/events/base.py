@@ -1,6 +1,6 @@
 """What an event is: a frozen dataclass whose annotations are the contract.
 
-The name carries the version (`owner.what_happened.vN`) and is the routing key. A new field is optional and keeps
+The name carries the version (`owner.what_happened.vN`) and begins the routing key. A new field is optional and keeps
 the version; any other change is a new class with the next version. `tests/contracts/` holds every message as
 it was once published, and each must load for ever.
 

@@ -18,8 +18,9 @@ from shared.events.base import REGISTRY, Event
 
 HEAD = """# Events
 
-Made from `shared/events/` by `make event-docs`; a test compares. The name is the routing key on the exchange; a new
-field is optional and keeps the version, any other change is a new event with the next version.
+Made from `shared/events/` by `make event-docs`; a test compares. The routing key on the exchange begins with the
+name: bind `<name>.#`, since an event may append words by which to select. A new field is optional and keeps the
+version, any other change is a new event with the next version.
 """
 
 

@@ -18,9 +18,15 @@ class Bucket(StrEnum):
     SELF_ORGANIZED = "self_organized"
 
 
+def _area(level: Level, path: str) -> str:
+    """`county.360102`: by which a unit's own system selects."""
+    return f"{level}.{path.rstrip('/').rsplit('/', 1)[-1]}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class StageEntered(Event):
-    """A submission has come to a stage. The routing key ends with the level and the code of the reviewing unit.
+    """A submission has come to a stage, or back into its queue after it was parked: then `entered_at` is still that of
+    the visit. The routing key ends with the level and the code of the reviewing unit.
 
     No listener: it is there so that a county's own system may bind its own queue, for example to
     `plans.stage_entered.v1.county.360102`.
@@ -44,16 +50,17 @@ class StageEntered(Event):
     @property
     def routing_key(self) -> str:
         """The name, the level and the code of the reviewing unit."""
-        code = self.reviewing_path.rstrip("/").rsplit("/", 1)[-1]
-        return f"{self.name}.{self.level}.{code}"
+        return f"{self.name}.{_area(self.level, self.reviewing_path)}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanDecided(Event):
     """A reviewer has decided at a stage: approved it, returned it with points, or refused it; or it has left a queue
-    otherwise: taken back, withdrawn, abandoned by its school, or parked until the province answers.
+    otherwise: taken back, withdrawn, abandoned by its school, or parked until the province answers. The routing key
+    ends with the level and the code of the unit whose stage it was.
 
-    No listener: it is there for a county's own system.
+    No listener: it is there for a county's own system, which binds for example `plans.plan_decided.v1.county.360102`;
+    `plans.plan_decided.v1.#` is everybody's, and what was given up at nobody's stage.
     """
 
     name = "plans.plan_decided.v1"
@@ -69,6 +76,17 @@ class PlanDecided(Event):
     digest: str
     decided_by: str
     decided_at: datetime
+    level: Level | None = None
+    """Of the stage; null: it was at none."""
+    reviewing_path: str | None = None
+    """The unit whose stage it was, also where somebody above confirmed a refusal; null: it was at none."""
+
+    @property
+    def routing_key(self) -> str:
+        """The name, and where it was at a stage the level and the code of the unit."""
+        if self.level is None or self.reviewing_path is None:
+            return self.name
+        return f"{self.name}.{_area(self.level, self.reviewing_path)}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +188,80 @@ class AuditRevoked(Event):
     revoked_by: str
     revoked_at: datetime
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultsInPublicity(Event):
+    """Audited results are 公示中: shown, and not final (N46). Chunked: at most 500 people in one message.
+
+    `ResultsAudited` follows when the period is over, or `PublicityEnded` when the audit is taken back before.
+    """
+
+    name = "plans.results_in_publicity.v1"
+    aggregate = ("audit", "audit_id")
+    audit_id: str
+    project: ProjectFacts
+    chunk: int
+    chunks: int
+    entered_by: str
+    audited_by: str
+    audited_at: datetime
+    public_until: datetime
+    results: list[AuditedResult]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublicityEnded(Event):
+    """The audit of results that were 公示中 was taken back: they never became final."""
+
+    name = "plans.publicity_ended.v1"
+    aggregate = ("audit", "audit_id")
+    audit_id: str
+    project_id: str
+    ended_by: str
+    ended_by_name: str
+    ended_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditSummary:
+    """One audit as plans knows it, for comparison."""
+
+    audit_id: str
+    project_id: str
+    number: str
+    title: str
+    organizer_path: str
+    organizer_name: str
+    audited_at: datetime
+    sent_at: datetime
+    """When the last message about it was written."""
+    revoked: bool
+    results: int
+    digest: str
+    """SHA-256 of its results in order, each as `result_id:attempt` and a line feed; empty once it was taken back."""
+    answered: int
+    """Results for which credits has answered."""
+    credits: Decimal
+    """The sum of what it answered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditsSummary(Event):
+    """Every audit of a day that was told to credits, so that both sides can be compared (N8, B1).
+
+    A day is told in chunks in the order of the audits' ids; this one has all behind `after` up to `upto` (null: to the
+    end). What credits has of that day in between and is not named here, plans does not know.
+    """
+
+    name = "plans.audits_summary.v1"
+    day: date
+    """In China, by the time of the audit."""
+    told_at: datetime
+    after: str
+    upto: str | None
+    audits: list[AuditSummary]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,9 @@ _ENTRIES: tuple[tuple[str, str, str, tuple[Office, ...], tuple[str, ...]], ...] 
     # label, address, icon, offices (none: everybody), what else belongs to it; the longest match is where one is
     ("首页", "/", "home", (), ()),
     ("申报方案", "/plans/mine", "file-text", (Office.SCHOOL_ADMIN,), ("/plans/",)),
+    ("认定申请", "/plans/mine?kind=school_claim", "certificate", (Office.SCHOOL_ADMIN,), ()),
+    ("认定审核", "/plans/queue", "checks", (Office.SCHOOL_ADMIN,), ("/plans/queue",)),
+    ("我的申请", "/plans/mine?kind=claim", "certificate", (Office.TEACHER,), ("/plans/mine", "/plans/new", "/plans/")),
     ("方案审核", "/plans/queue", "checks", (Office.PLAN_REVIEW,), ("/plans/",)),
     ("督办看板", "/plans/board", "chart-bar", (Office.PLAN_REVIEW,), ("/plans/spotchecks",)),
     (
@@ -29,6 +32,13 @@ _ENTRIES: tuple[tuple[str, str, str, tuple[Office, ...], tuple[str, ...]], ...] 
     ("工作日历", "/plans/calendar", "calendar", (Office.SCHOOL_ADMIN, Office.PLAN_REVIEW, Office.PROJECT_ADMIN), ()),
     ("我的学分", "/credits/mine", "award", (Office.TEACHER,), ()),
     ("教师学分", "/credits/teachers", "users", (Office.SCHOOL_ADMIN, Office.CREDIT_ADMIN), ("/credits/",)),
+    (
+        "学分异议",
+        "/credits/disputes",
+        "scale",
+        (Office.SCHOOL_ADMIN, Office.CREDIT_ADMIN, Office.RESULT_AUDIT),
+        ("/credits/disputes/",),
+    ),
     ("授权函", "/accounts/letters", "mail", (Office.ACCOUNT_MANAGER,), ()),
     ("单位与账号", "/accounts/units", "building", (Office.ACCOUNT_MANAGER,), ("/accounts/",)),
 )

@@ -23,6 +23,8 @@ PUBLIC = (
     "/accounts/letters/new",
     "/accounts/letters/status",
     "/accounts/letters/received/L2026-000001",
+    "/plans/verify",
+    "/credits/verify",
     *(f"/{service}/api/" for service in ("plans", "credits", "accounts")),
 )
 LEFT_OUT = re.compile(r"/attachments/|openapi\.json|\.(xlsx|pdf|zip)(\?|$)|^/accounts/letters/[^/]+/pages/")

@@ -17,8 +17,8 @@ from shared.auth import TokenSigner, TokenVerifier
 from shared.database import Database
 from shared.service import Runtime
 from shared.settings import load_settings
-from shared.web import build_app
 from tests import servers
+from tests.apps import app_of
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 """A Tuesday morning in school year 2026-2027, the fourth of the cycle 2023—2028."""
@@ -86,6 +86,4 @@ def run(database: Database, tmp_path: Path) -> Runtime:
 @pytest.fixture
 def client(run: Runtime, now: datetime) -> FlaskClient:
     """Calls the service as a browser or a program would."""
-    app = build_app(run)
-    app.config["TESTING"] = True
-    return app.test_client()
+    return app_of(run).test_client()

@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from services.credits import queries
 from services.credits.edition_files import shipped
+from services.credits.editions import Cycle
 from services.credits.judgement import Judgement, Person, judge
 from services.credits.models import LedgerLine
 from shared.database import Database, new_id, utc_now
@@ -73,12 +74,20 @@ def read(
         )
 
 
+def cycle_of(number: int) -> Cycle:
+    """The cycle that starts in that year."""
+    found = TRIAL.cycle_of(number)
+    assert found is not None
+    assert found.number == number
+    return found
+
+
 def everybody(database: Database, cycle: int = 2018) -> dict[str, dict[Bucket, Decimal]]:
     """The headline of all people of a cycle by the one statement that has no condition on the person."""
     from services.credits import standing
 
     with database.reading() as session:
-        rows = session.execute(standing.headline(TRIAL, cycle)).mappings()
+        rows = session.execute(standing.headline(TRIAL, cycle_of(cycle))).mappings()
         return {row["person_id"]: {bucket: row[bucket.value] for bucket in Bucket} for row in rows}
 
 
@@ -86,7 +95,7 @@ def everybodys_lines(database: Database, cycle: int = 2018) -> dict[str, dict[Bu
     """The sums of what counts of each line, over all people of a cycle."""
     from services.credits import standing
 
-    counted = standing.counted_lines(TRIAL, cycle)
+    counted = standing.counted_lines(TRIAL, cycle_of(cycle))
     sums: dict[str, dict[Bucket, Decimal]] = {}
     query = select(LedgerLine.person_id, LedgerLine.bucket, counted.c.counted).join(
         counted, counted.c.id == LedgerLine.id

@@ -83,13 +83,14 @@ def test_the_demonstration_in_small(client: FlaskClient, run: Runtime) -> None:
         "amount": "6.0",
         "counted": "6.0",
         "not_counted_reason": "",
-        "explanation": "面授 60 学时 ÷ 10 = 6.0，计入统筹；规则：2018 试行（R-20）",
+        "explanation": "面授 60 学时 ÷ 10 = 6.0，计入统筹；规则：2018 试行",
         "edition": "jx-2018-trial",
         "overlay": None,
         "rule": "R-20",
         "flag": None,
         "reverses": None,
         "correction": 0,
+        "adjustment": 0,
         "source": {"project_id": "project-1", "audit_id": "audit-1", "result_id": "result-1"},
         "effective_on": "2026-10-18",
         "audited_at": "2026-11-20T01:12:00+00:00",
@@ -118,7 +119,7 @@ def test_what_a_ceiling_cuts_is_told(client: FlaskClient, run: Runtime) -> None:
     deliver(run.database, audited(result(hours="20"), project=fallback))
     [line] = get(client, run, teacher(1), "/me/ledger")["items"]
     assert (line["amount"], line["counted"], line["state"]) == ("2.0", "1.5", "partly_counted")
-    assert line["not_counted_reason"] == "已达本学年托底培训上限 1.5，未计入 0.5（FAQ-Q12）"
+    assert line["not_counted_reason"] == "已达本学年托底培训上限 1.5，未计入 0.5（问答第 11、12 问）"
     standing = get(client, run, teacher(1), "/me/standing")
     assert standing["buckets"]["coordinated"]["counted"] == "1.5"
     assert "CAPPED_FALLBACK_YEAR" in standing["flags"]

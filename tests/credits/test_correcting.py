@@ -59,7 +59,7 @@ def test_n6_a_forgotten_conversion_is_mended_in_one_step(database: Database) -> 
     assert (new.kind, new.amount, new.flag, new.attempt, new.correction) == ("earned", Decimal(6), None, 1, 1)
     assert new.sentence == (
         "更正：折算由“未选择”改为“已选择”，冲回第 1 号记录的 0.0 学分，重新折算："
-        "面授 60 学时 ÷ 10 = 6.0，计入统筹；规则：2018 试行（R-20）"
+        "面授 60 学时 ÷ 10 = 6.0，计入统筹；规则：2018 试行"
     )
     # The audit stays: the same auditor, and not taken back.
     assert (new.audit_id, new.entered_by, new.audited_by) == ("audit-1", "account-enters", "account-audits")

@@ -113,7 +113,7 @@ STEPS = st.one_of(
 
 
 @settings(
-    max_examples=120,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

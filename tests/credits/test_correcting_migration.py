@@ -60,7 +60,7 @@ def rows(database: Database) -> list[dict[str, Any]]:
 def test_every_line_stays_and_is_still_guarded(before: Database) -> None:
     old = rows(before)
     migrations.upgrade("credits", before.engine)
-    assert rows(before) == [row | {"correction": 0, "passed": None} for row in old]
+    assert rows(before) == [row | {"correction": 0, "passed": None, "units": None, "adjustment": 0} for row in old]
     for statement in ("UPDATE ledger_lines SET amount = 1", "DELETE FROM ledger_lines"):
         with pytest.raises(DBAPIError, match="append-only"), before.transaction() as session:
             session.execute(text(statement))

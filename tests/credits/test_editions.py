@@ -114,3 +114,20 @@ def test_an_overlay_holds_for_what_its_county_organises() -> None:
     assert found.id == "yujiang-2019"
     assert editions.overlay(TRIAL, "360000/360100/360102/") is None
     assert editions.overlay(TRIAL, "360000/") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("cap_year  = { value = 1.5", "cap_year  = { value = -1", "pots.0.cap_year.value"),
+        ('unit = "次"', 'unitt = "次"', "items.2.unitt"),
+        ("[cycle]\n", "[cykle]\n", "cykle"),
+    ],
+)
+def test_a_wrong_table_names_the_line(folder: Path, old: str, new: str, words: str) -> None:
+    spoil(folder, TRIAL_FILE, old, new)
+    line = (folder / TRIAL_FILE).read_text("utf-8").split(new)[0].count("\n") + 1
+    with pytest.raises(TableError) as caught:
+        load(folder)
+    (told,) = [told for told in str(caught.value).splitlines() if words in told]
+    assert told.endswith(f"（第 {line} 行）")

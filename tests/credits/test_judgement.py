@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from services.credits.edition_files import shipped
-from services.credits.judgement import BucketSum, Judgement, Part, Person, judge, missing
+from services.credits.judgement import BucketSum, Judgement, Part, Person, judge
+from services.credits.telling import missing
 from shared.events.plans import Bucket
 
 FOUND = shipped().cycle(2023)
@@ -113,7 +114,8 @@ def test_without_figures_nothing_is_judged() -> None:
 def part(category: str, year: int, amount: str, *, bucket: Bucket = Bucket.COORDINATED, **more: Any) -> Part:
     """A line; everything of it counts unless said otherwise."""
     whole = dict.fromkeys(("amount", "within_year", "counted"), Decimal(amount))
-    return Part(bucket=bucket, category=category, school_year=year, **({"flag": None} | whole | more))
+    told = {"flag": None, "effective_on": date(year, 11, 1)} | whole | more
+    return Part(bucket=bucket, category=category, school_year=year, **told)
 
 
 def test_years_that_are_over_and_thin_are_flagged_and_do_not_change_the_status() -> None:
@@ -153,10 +155,10 @@ def test_ceilings_and_lines_without_credits_leave_their_marks() -> None:
 def test_what_is_missing_in_words() -> None:
     assert missing(judged(person(), "19.5", "11", RUNNING)) == [
         "统筹还差 6.5 学分。",
-        "自主学分已满；超出部分不能抵统筹学分（FAQ-Q2）。",
+        "自主学分已满；超出部分不能抵统筹学分（问答第 2 问）。",
     ]
     assert missing(judged(person(), "26", "4", RUNNING, pending=2)) == [
-        "统筹学分已满，可不参加全员培训（FAQ-Q13）。",
+        "统筹学分已满，可不参加全员培训（问答第 13 问）。",
         "自主还差 6.0 学分。",
     ]
     assert missing(judged(person(kind="education_authority_staff"), "0", "0", RUNNING)) == []

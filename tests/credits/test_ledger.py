@@ -57,7 +57,7 @@ def test_an_audit_becomes_a_line_that_explains_itself(database: Database) -> Non
     assert (line.kind, line.person_id, line.amount, line.hours) == ("earned", "person-1", Decimal(6), Decimal(60))
     assert (line.cycle, line.school_year, line.bucket, line.category) == (2023, 2026, "coordinated", "county_training")
     assert (line.edition, line.rule, line.overlay, line.flag) == ("jx-2018-trial", "R-20", None, None)
-    assert line.sentence == "面授 60 学时 ÷ 10 = 6.0，计入统筹；规则：2018 试行（R-20）"
+    assert line.sentence == "面授 60 学时 ÷ 10 = 6.0，计入统筹；规则：2018 试行"
     assert line.effective_on == date(2026, 10, 18)
     assert (line.entered_by, line.audited_by) == ("account-enters", "account-audits")
     assert line.received_at <= line.recorded_at

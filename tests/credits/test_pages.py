@@ -60,10 +60,17 @@ def test_my_page_explains_every_credit(client: FlaskClient, run: Runtime) -> Non
         "进行中",
         "统筹培训 7.5 / 26.0",
         "自主培训 3.0 / 10.0",
-        "统筹还差 18.5 学分（另有 1 条记录待定）。自主还差 7.0 学分。",
+        "统筹还差 18.5 学分（另有 1 条记录待定）。今年托底培训最多再得 0.0，到周期末最多再得 1.5；"
+        "学历提升冲抵本周期最多再得 8.0；"
+        "国培计划、省级培训、设区市级培训、县（市、区）级培训没有上限，以实际名额为准。",
+        "自主还差 7.0 学分。今年听课、公开课、培训讲座最多再得 3.0，到周期末最多再得 6.0；",
+        "上限：托底培训本学年 1.5/1.5，本周期 1.5/7.5",
+        "上限：学历提升冲抵本周期 0.0/8.0",
+        "2023-2024、2024-2025、2025-2026 学年计入的学分都不足每年的要求",
+        "规则条目",
         "2026-2027 学年",
-        "面授 60 学时 ÷ 10 = 6.0，计入统筹；规则：2018 试行（R-20）。",
-        "已达本学年托底培训上限 1.5，未计入 0.5（FAQ-Q12）",
+        "面授 60 学时 ÷ 10 = 6.0，计入统筹；规则：2018 试行。",
+        "已达本学年托底培训上限 1.5，未计入 0.5（问答第 11、12 问）",
         "审核已撤回（学时登记有误），冲正原记录，不再计入。",
         "全员培训每学年计多少学分，省厅尚未公布",
         "FA2026-0001",
@@ -74,6 +81,7 @@ def test_my_page_explains_every_credit(client: FlaskClient, run: Runtime) -> Non
         "360102********001X",
     ):
         assert words in text
+    assert not re.search(r"[（(](R|U|FAQ)-?Q?\d", text), "no rule by its number in a sentence"
     assert not re.search(r"coordinated|self_organized|not_counted|county_training|in_progress|None", text)
 
 

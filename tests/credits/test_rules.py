@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -81,18 +82,18 @@ def test_conversion(given_facts: ResultFacts, amount: str | None, rule: str, fla
 @pytest.mark.parametrize(
     ("given_facts", "sentence"),
     [
-        (facts(), "面授 60 学时 ÷ 10 = 6.0，计入统筹；规则：2018 试行（R-20）"),
+        (facts(), "面授 60 学时 ÷ 10 = 6.0，计入统筹；规则：2018 试行"),
         (
             facts(hours="33", mode="online"),
-            "网络 33 学时 ÷ 20 = 1.65，四舍五入为 1.7，计入统筹；规则：2018 试行（R-21）",
+            "网络 33 学时 ÷ 20 = 1.65，四舍五入为 1.7，计入统筹；规则：2018 试行",
         ),
         (
             facts(SCHOOL, hours="20", plan_hours_per_credit="15"),
-            "面授 20 学时 ÷ 15 ≈ 1.333，四舍五入为 1.3，计入自主；规则：2018 试行（R-24，按本校方案）",
+            "面授 20 学时 ÷ 15 ≈ 1.333，四舍五入为 1.3，计入自主；规则：2018 试行（按本校方案）",
         ),
         (
             facts(hours="50", level="national", category="national_training"),
-            "面授 50 学时 ÷ 10 = 5.0，计入统筹；规则：2018 试行（R-22，暂定）",
+            "面授 50 学时 ÷ 10 = 5.0，计入统筹；规则：2018 试行（暂定）",
         ),
     ],
 )
@@ -103,7 +104,7 @@ def test_the_sentence_shows_the_whole_way(given_facts: ResultFacts, sentence: st
 def test_headmasters_of_one_county_get_half() -> None:
     made = conversion(facts(hours="40", programme="headmaster"), TRIAL, YUJIANG)
     assert (made.amount, made.overlay) == (Decimal("2.0"), "yujiang-2019")
-    assert made.sentence == "面授 40 学时 × 0.5 ÷ 10 = 2.0，计入统筹；规则：2018 试行（R-20）、余江区 2019（R-25）"
+    assert made.sentence == "面授 40 学时 × 0.5 ÷ 10 = 2.0，计入统筹；规则：2018 试行、余江区 2019"
     assert conversion(facts(hours="40"), TRIAL, YUJIANG).overlay is None
     online = conversion(facts(hours="40", programme="headmaster", mode="online"), TRIAL, YUJIANG)
     assert (online.amount, online.overlay) == (Decimal("2.0"), None)
@@ -131,11 +132,12 @@ def test_conversion_is_proportional_and_never_negative(hours: Decimal, mode: str
 @pytest.mark.parametrize(
     ("category", "amount", "within_year", "counted", "reason"),
     [
-        ("fallback_training", "2", "1.5", "1.5", "已达本学年托底培训上限 1.5，未计入 0.5（FAQ-Q12）"),
-        ("fallback_training", "1.5", "1.5", "1", "已达本周期托底培训上限 7.5，未计入 0.5（FAQ-Q12）"),
-        ("degree_upgrade", "5", "5", "3", "已达本周期学历提升冲抵上限 8.0，未计入 2.0（R-52）"),
+        ("fallback_training", "2", "1.5", "1.5", "已达本学年托底培训上限 1.5，未计入 0.5（问答第 11、12 问）"),
+        ("fallback_training", "1.5", "1.5", "1", "已达本周期托底培训上限 7.5，未计入 0.5（问答第 12 问）"),
+        ("degree_upgrade", "5", "5", "3", "已达本周期学历提升冲抵上限 8.0，未计入 2.0（问答第 5 问）"),
         ("county_training", "5", "5", "5", ""),
     ],
 )
 def test_the_reason_names_the_ceiling(category: str, amount: str, within_year: str, counted: str, reason: str) -> None:
-    assert cut_reason(TRIAL, category, Decimal(amount), Decimal(within_year), Decimal(counted)) == reason
+    told = cut_reason(TRIAL, category, date(2020, 7, 10), Decimal(amount), Decimal(within_year), Decimal(counted))
+    assert told == reason

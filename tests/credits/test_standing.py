@@ -61,7 +61,7 @@ def entered(draw: st.DrawFn) -> Entered:
 
 
 @settings(
-    max_examples=300,
+    max_examples=50,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from services.plans.terms import china_date, school_year_of
+from shared.database import utc_now
 from tests.running import BIN, DATA, System
 from tests.servers import need_servers
 
@@ -46,6 +48,7 @@ def test_killed_again_and_again_and_resumed(own_system: System, tmp_path: Path) 
 
 def test_a_second_start_keeps_all_data(own_system: System) -> None:
     """Stopped as by Ctrl-C it ends with 0, and the next start knows what was done."""
+    today = china_date(utc_now())
     project = own_system.sign_in("county.donghu").post(
         "/plans/api/v1/projects",
         {
@@ -53,9 +56,9 @@ def test_a_second_start_keeps_all_data(own_system: System) -> None:
             "category": "county_training",
             "mode": "online",
             "convert": True,
-            "school_year": "2026-2027",
-            "held_from": "2026-10-12",
-            "held_to": "2026-10-21",
+            "school_year": school_year_of(today),
+            "held_from": today.isoformat(),
+            "held_to": today.isoformat(),
             "hours": "20",
         },
     )
@@ -65,10 +68,9 @@ def test_a_second_start_keeps_all_data(own_system: System) -> None:
     assert again["title"] == "重启前发布的项目"
 
 
+@pytest.mark.parametrize("own_system", ["embedded"], indirect=True)  # servers: tests/house/test_prepare_servers.py
 def test_two_on_one_data_folder_are_refused(own_system: System) -> None:
     """The second says why and what to do, in one line."""
-    if own_system.kind == "servers":
-        pytest.skip("servers: tests/house/test_prepare_servers.py")
     second = subprocess.run(
         [str(BIN / "xuefen"), "run", "--data", str(own_system.folder), "--port", "1"],
         capture_output=True,

@@ -55,6 +55,12 @@ def test_next_year_starts_from_this_years_plan(story: Story) -> None:
     assert any(change["after"] == "跨学科主题学习专题培训" or "跨学科" in change["label"] for change in found), found
 
 
+def provisional(story: Story, project: Body) -> list[str]:
+    """What of that project is shown as 公示中."""
+    shown = story.who("teacher.li").all("/credits/api/v1/me/provisional")
+    return [one["amount"] for one in shown if one["project_id"] == project["id"]]
+
+
 def test_results_under_publicity_reach_credits_when_it_is_over(story: Story) -> None:
     """N46: audited results are 公示中 and no credits; when the days are over they are confirmed by themselves."""
     project = story.publish(title="须公示的培训", publicity_days=5)
@@ -68,6 +74,7 @@ def test_results_under_publicity_reach_credits_when_it_is_over(story: Story) -> 
     story.audit("audit.donghu", later)
     story.arrives("teacher.li", later, "6.0")
     assert story.lines("teacher.li", project) == [], "audited before the other, and still under 公示"
+    assert provisional(story, project) == ["6.0"]
     refused(
         lambda: story.who("county.donghu").post(
             f"{PLANS}/projects/{project['id']}/audits/{audit['audit_id']}/redelivery"
@@ -81,6 +88,7 @@ def test_results_under_publicity_reach_credits_when_it_is_over(story: Story) -> 
         session.get_one(Audit, audit["audit_id"]).public_until = utc_now()
         run_later(session, CONFIRM_JOB, {})
     story.arrives("teacher.li", project, "6.0")
+    assert provisional(story, project) == [], "with the line it has left the view"
     assert story.project("county.donghu", project)["audits"][0]["confirmed_at"]
     history = story.who("county.donghu").get(f"{PLANS}/projects/{project['id']}/history")["items"]
     assert [line["act"] for line in history] == ["publish", "import", "audit", "confirm"]

@@ -154,6 +154,11 @@ def test_a_scan_of_20_mb_gets_through_and_more_does_not(gateway: httpx.Client) -
 
 
 @pytest.mark.parametrize("gateway", ["nginx"], indirect=True)
+def test_guessing_codes_is_limited(gateway: httpx.Client) -> None:
+    assert 429 in [gateway.get("/plans/verify?code=X").status_code for _ in range(100)]
+
+
+@pytest.mark.parametrize("gateway", ["nginx"], indirect=True)
 def test_sign_in_is_limited_and_nothing_else(gateway: httpx.Client) -> None:
     elsewhere = {gateway.post("/plans/api/v1/plans").status_code for _ in range(100)}
     assert elsewhere == {200}

@@ -6,7 +6,7 @@ import hashlib
 import io
 import tomllib
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -18,7 +18,7 @@ from services.accounts import sample
 from services.accounts.sample import SamplePerson, SampleUnit, sample_province
 from services.plans.approval import drafting, operations
 from services.plans.approval.models import Plan
-from services.plans.files import XLSX, Upload
+from services.plans.files import Upload
 from services.plans.projects import operations as publishing
 from services.plans.projects import queries
 from services.plans.projects.models import Project, Result
@@ -36,7 +36,10 @@ from shared.events.accounts import (
     UnitsChanged,
 )
 from shared.identity import identity_hash, mask_identity
+from shared.workbooks import XLSX
 
+PRESENT = datetime(2026, 11, 24, 2, tzinfo=UTC)
+"""When tests of plans happen, whatever day it is (see `conftest.present`): what is built here lies around it."""
 YEAR = "2026-2027"
 IDENTITY_KEY = "test-identity-key"
 QINGFENG = "360000/360100/360102/3601020001/"

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from flask.testing import FlaskClient
-from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -23,9 +23,16 @@ from shared.database import Database, PlatformBase, new_id
 from shared.directory import DirectoryBase
 from shared.service import Runtime
 from shared.settings import load_settings
-from shared.web import build_app
 from tests import servers
+from tests.apps import app_of
 from tests.plans import builders
+
+
+@pytest.fixture(scope="package", autouse=True)
+def present() -> Iterator[None]:
+    """A school year that is not over and has a working calendar: the tests pass in any year. The clock goes on."""
+    with time_machine.travel(builders.PRESENT):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -102,19 +109,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for item in items if item not in set(only_once)]
 
 
-@pytest.fixture(scope="session")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
-    """Compiled templates, shared by the apps of all tests."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
-
-
 @pytest.fixture
-def client(run: Runtime, templates: FileSystemBytecodeCache) -> FlaskClient:
+def client(run: Runtime) -> FlaskClient:
     """Calls the service as a browser or a program would."""
-    app = build_app(run)
-    app.jinja_env.bytecode_cache = templates
-    app.config["TESTING"] = True
-    return app.test_client()
+    return app_of(run).test_client()
 
 
 class Caller:

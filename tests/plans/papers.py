@@ -9,8 +9,8 @@ from typing import Any
 
 import pypdfium2
 
-from services.plans.printing import codes
 from services.plans.printing.sheet import Box, Sheet, SheetFile, SheetItem, Totals
+from shared.printing import codes
 
 RARE = "䶮㛃𬱖𠅤𫍽𬭚𫟹"
 """Characters of people's names, most of them outside the common plane."""

@@ -40,11 +40,11 @@ def test_a_plan_passes_county_district_and_province(session: Session) -> None:
     assert lines[0].outcome == "送达：南昌市东湖区教育体育局 · 县级审核"
     assert events(session) == [
         ("plans.stage_entered.v1.county.360102", None),
-        ("plans.plan_decided.v1", "approve"),
+        ("plans.plan_decided.v1.county.360102", "approve"),
         ("plans.stage_entered.v1.district.360100", None),
-        ("plans.plan_decided.v1", "approve"),
+        ("plans.plan_decided.v1.district.360100", "approve"),
         ("plans.stage_entered.v1.province.360000", None),
-        ("plans.plan_decided.v1", "approve"),
+        ("plans.plan_decided.v1.province.360000", "approve"),
         ("plans.plan_approved.v1", None),
     ]
     numbers = session.scalars(select(OutboxRow.aggregate_version).order_by(OutboxRow.id)).all()

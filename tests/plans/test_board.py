@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.plans.approval import operations, queries, recording, signatures, views
+from services.plans.approval import drafting, operations, queries, recording, signatures, views
 from services.plans.approval.models import Plan
 from services.plans.approval.trail import PlanLine
 from services.plans.calendar.rules import in_words
@@ -68,7 +68,8 @@ def school_of(plan: Plan) -> Actor:
 
 
 def story(session: Session, clock: time_machine.Traveller) -> dict[str, Plan]:
-    """Five plans of two counties and of a district's own school: in time, late, returned once and twice, taken back."""
+    """Six plans of two counties and of a district's own school: in time, late, returned once and twice, taken back,
+    parked from the first day on."""
     plans = {}
     for name, path in {
         "good": make.QINGFENG,
@@ -76,9 +77,11 @@ def story(session: Session, clock: time_machine.Traveller) -> dict[str, Plan]:
         "back": "360000/360100/360102/3601020005/",
         "jinxian": "360000/360100/360124/3601240001/",
         "direct": "360000/360100/3601000001/",
+        "parked": "360000/360100/360102/3601020006/",
     }.items():
         who = make.actor("school.qingfeng") if path == make.QINGFENG else make.school_admin(path, f"admin-{name}")
         plans[name] = make.submit(session, make.make_plan(session, who), who)
+    act(session, plans["parked"], "county.donghu", "park", category="other", opinion="请省厅明确")
     clock.shift(timedelta(hours=4))  # four working hours
     act(session, plans["good"], "county.donghu", "approve")
     act(session, plans["twice"], "county.donghu", "return", points=[POINT])
@@ -141,7 +144,8 @@ def test_n28_what_the_board_says_of_a_county(session: Session, clock: time_machi
     found = rows(session, "province")
     donghu = found[make.DONGHU]
     assert donghu.counts == {
-        "open": 3,
+        "open": 4,
+        "paused": 1,
         "decided": 5,
         "on_time": 4,
         "late": 1,
@@ -152,6 +156,7 @@ def test_n28_what_the_board_says_of_a_county(session: Session, clock: time_machi
         "untold": 1,
     }
     assert (donghu.in_time, donghu.return_rate, donghu.again_rate) == (0.8, 0.5, 1.0)
+    # Parked came to its stage as early, and its clock stands: nobody in the county can hurry it.
     assert donghu.oldest is not None
     assert donghu.oldest.id == plans["back"].id
     assert found[JINXIAN].return_rate == 1.0
@@ -164,6 +169,51 @@ def test_n28_what_the_board_says_of_a_county(session: Session, clock: time_machi
     # Every county is there, also where nothing happens.
     assert sum(row.county for row in found.values()) == 100
     assert found[make.DONGHU].above == "南昌市"
+
+
+def test_n28_what_is_paused_is_under_way_but_never_the_oldest(session: Session, clock: time_machine.Traveller) -> None:
+    parked, withdrawing = (
+        make.submit(session, make.make_plan(session, who), who)
+        for who in (make.school_admin(f"360000/360100/360102/360102000{n}/", f"admin-{n}") for n in (2, 3))
+    )
+    clock.shift(timedelta(hours=1))
+    operations.open_plan(session, make.actor("county.donghu"), withdrawing.id)
+    operations.perform(
+        session, school_of(withdrawing), withdrawing.id, "ask_withdraw", version=withdrawing.version, opinion="有误"
+    )
+    act(session, parked, "county.donghu", "park", category="other", opinion="请省厅明确")
+    row = rows(session, "province")[make.DONGHU]
+    assert (row.counts["open"], row.counts["paused"], row.oldest, row.oldest_since) == (2, 2, None, None)
+    later = make.submit(session, make.make_plan(session))
+    row = rows(session, "province")[make.DONGHU]
+    assert (row.counts["open"], row.counts["paused"], row.oldest) == (3, 2, later)
+    act(session, parked, "county.donghu", "resume", opinion="省厅已明确")
+    row = rows(session, "province")[make.DONGHU]
+    assert (row.counts["paused"], row.oldest) == (1, parked)
+
+
+def test_n28_a_decision_counts_for_the_year_that_was_decided_on(
+    session: Session, clock: time_machine.Traveller
+) -> None:
+    """A school that named the wrong year: its return stays where it was, what follows counts for the right one."""
+    clock.move_to(datetime(2026, 8, 24, 1, tzinfo=UTC))
+    plan = make.submit(session, make.make_plan(session, school_year="2025-2026", items=[undated()]))
+    act(session, plan, "county.donghu", "return", points=[POINT])
+    drafting.change_plan(
+        session, make.actor("school.qingfeng"), plan.id, version=plan.version, **make.plan_body(items=[undated()])
+    )
+    mend(session, plan)
+    act(session, plan, "county.donghu", "approve")
+    for year, counts in {
+        "2025-2026": {"decided": 1, "handled": 1, "returned": 1},
+        make.YEAR: {"open": 1, "decided": 1, "on_time": 1, "handled": 1},
+        "": {"open": 1, "decided": 2, "handled": 1, "returned": 1},
+    }.items():
+        row = rows(session, "province", Chosen(school_year=year))[make.DONGHU]
+        assert {name: row.counts[name] for name in counts} == counts, year
+        check_lists(session, make.actor("province"), Chosen(school_year=year))
+    assert board.school_years(session, make.actor("county.donghu")) == [make.YEAR]
+    assert board.school_years(session, make.actor("county.yujiang")) == []
 
 
 def test_n28_working_time_is_what_the_history_says(session: Session, clock: time_machine.Traveller) -> None:
@@ -292,6 +342,12 @@ def test_n28_the_api_gives_the_same(told: None, call_as: Callable[[str | Actor],
     donghu = next(row for row in answer["items"] if row["path"] == make.DONGHU)
     assert donghu["counts"]["decided"] == 5
     assert donghu["in_time"] == 0.8
+    assert donghu["counts"]["paused"] == 1
+    assert donghu["oldest"]
+    assert donghu["oldest_since"]
+    # Where nothing waits, that is said, not left out.
+    jinxian = next(row for row in answer["items"] if row["path"] == JINXIAN)
+    assert (jinxian["oldest"], jinxian["oldest_since"]) == (None, None)
     with database.reading() as session:
         speed = rows(session, "district.nanchang")[make.DONGHU].speeds[Level.COUNTY]
     assert donghu["median_county"] == in_words(timedelta(minutes=speed.minutes))

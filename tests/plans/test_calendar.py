@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.plans.calendar import rules
-from services.plans.calendar.rules import CHINA, DAY, NoCalendar, WorkCalendar, Year, days, in_words, shipped
+from services.plans.calendar.rules import CHINA, NoCalendar, WorkCalendar, Year, days, in_words, shipped
 from services.plans.calendar.schemas import read_days
+from services.plans.terms import DAY
 from shared.tables import TableError
 
 CALENDAR = WorkCalendar(shipped())

@@ -10,9 +10,8 @@ from sqlalchemy.orm import Session
 from services.plans.approval import clock, operations, queries, upkeep
 from services.plans.approval.models import Plan
 from services.plans.calendar.queries import calendar
-from services.plans.calendar.rules import DAY
 from services.plans.desk import queue
-from services.plans.terms import tonight
+from services.plans.terms import DAY, tonight
 from shared.database import utc_now
 from shared.errors import Conflict, NotAllowed
 from tests.plans import builders as make

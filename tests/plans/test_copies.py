@@ -68,6 +68,23 @@ def test_n31_the_reviewer_sees_only_what_differs_from_last_year(session: Session
     assert "目标与要求" not in found
 
 
+def test_n31_items_of_the_same_title_are_all_compared(session: Session) -> None:
+    """In their order: the second of them with the second; one more, or one less, is named."""
+    hours = {"three": (20, 24, 28), "changed": (20, 24, 30), "two": (20, 24)}
+    content = {
+        name: make.make_plan(session, items=[make.item(hours=Decimal(one)) for one in each]).content()
+        for name, each in hours.items()
+    }
+    found = {
+        name: [(c.label, c.before, c.after) for c in comparing.compare(content["three"], new, by_title=True)]
+        for name, new in content.items()
+    }
+    gone = ("项目“新课标专题培训”", "校本培训，28 学时，10 学时/学分", "")
+    assert found == {"three": [], "changed": [("项目“新课标专题培训” · 学时", "28", "30")], "two": [gone]}
+    (added,) = comparing.compare(content["two"], content["three"], by_title=True)
+    assert (added.before, added.after) == (gone[2], gone[1])
+
+
 def test_an_amendment_replaces_the_approved_one_only_when_it_is_approved(session: Session) -> None:
     old = make.approved_plan(session)
     upload = Upload("附件.pdf", "application/pdf", b"1", "ab" * 32)

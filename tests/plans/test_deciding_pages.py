@@ -13,6 +13,7 @@ from services.plans.approval.trail import PlanLine, PlanRequest
 from services.plans.desk import phrases
 from shared.database import Database
 from tests.plans import builders as make
+from tests.plans.acting import act
 from tests.plans.desk import CLEAN, POINT, Desk, Put, desk, number_of, shown, waiting
 
 __all__ = ["desk", "waiting"]
@@ -259,8 +260,15 @@ def test_others_see_nothing_and_a_school_has_no_desk(desk: Desk, waiting: Put) -
     answer = desk.send("/queue/approval", page, {"chosen": f"{plan_id}:2"})
     assert "方案01" not in answer.text
     assert "青枫" not in answer.text
-    for who in ("school.qingfeng", "teacher.li", "manager.donghu"):
+    for who in ("teacher.li", "manager.donghu"):
         desk.sign_in(who).see("/queue", 403)
+    # A school's administrator reviews what its teachers claim, and nothing else.
+    page = desk.sign_in("school.qingfeng").see("/queue")
+    assert number_of(page, "待办") == 0
+    assert "代办" not in page
+    for path in ("/policy", "/phrases", "/board"):
+        desk.see(path, 403)
+    assert desk.client.get(f"/plans/{plan_id}/decide").status_code == 302
     desk.sign_in("district.nanchang")
     page = desk.see(f"/{plan_id}/decide")
     assert "督办" in page
@@ -290,3 +298,15 @@ def test_what_was_asked_in_vain_is_recalled_under_more(desk: Desk, database: Dat
     page = desk.see(f"/{plan_id}/decide")
     assert 'value="approve"' in page, "the stage decides anew"
     assert 'id="act-recall"' not in page
+
+
+def test_t11_who_has_signed_may_return_it_but_not_approve(desk: Desk, database: Database, waiting: Put) -> None:
+    (plan_id,) = waiting()
+    with database.transaction() as session:
+        plan = session.get_one(Plan, plan_id)
+        act(session, plan, "county.donghu2", "add_signer", to=["county.donghu"], opinion="请签署。")
+        act(session, plan, "county.donghu", "cosign")
+    page = desk.see(f"/{plan_id}/decide")
+    assert ("您已在本环节签署" in page, 'value="approve"' in page, 'value="return"' in page) == (True, False, True)
+    assert desk.decide(plan_id, verdict="approve").status_code == 403
+    assert desk.decide(plan_id, verdict="return", told="yes", **POINT).status_code == 303

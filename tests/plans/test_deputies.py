@@ -14,7 +14,20 @@ from shared.actors import Actor
 from shared.database import utc_now
 from shared.errors import Conflict, Invalid, NotAllowed, NotFound
 from tests.plans import builders as make
-from tests.plans.acting import AUDIT, COUNTY, COUNTY2, DISTRICT, REASON, act, at_county, in_post, last, see, stand_in
+from tests.plans.acting import (
+    AUDIT,
+    COUNTY,
+    COUNTY2,
+    DISTRICT,
+    REASON,
+    act,
+    at_county,
+    in_post,
+    last,
+    offered,
+    see,
+    stand_in,
+)
 
 MANAGER = "manager.donghu"
 
@@ -99,14 +112,77 @@ def test_a_deputy_is_no_second_person_for_the_one_she_stands_in_for(session: Ses
     assert act(session, plan, acting(session), "confirm_refusal").status == "refused"
 
 
+ONE_HAND = "在本环节已有您的签署"
+
+
+def test_t11_nobody_gives_both_signatures_of_one_stage(session: Session) -> None:
+    """Neither as a deputy and in her own name, nor the other way round, nor for two who are absent."""
+    stand_in(session, COUNTY2, AUDIT)
+    deputy = acting(session, AUDIT)
+    plan = act(session, at_county(session), COUNTY, "add_signer", to=[COUNTY2], opinion=REASON)
+    plan = act(session, plan, deputy, "cosign")
+    assert last(session, plan).for_account == COUNTY2
+    for who in (deputy, make.actor(COUNTY2)):
+        with pytest.raises(NotAllowed, match=ONE_HAND):
+            act(session, plan, who, "approve")
+        assert "approve" not in offered(session, who, plan)
+        assert "return" in offered(session, who, plan)
+    assert todo(session, deputy) == [plan.id], "it may still be returned"
+    for name in ("add_signer", "transfer"):
+        with pytest.raises(Invalid, match="已在本环节签署"):
+            act(session, plan, COUNTY, name, to=[AUDIT], opinion=REASON)
+    assert act(session, plan, COUNTY, "approve").stage == "district_review"
+
+
+def test_t11_who_approved_does_not_sign_after_for_another(session: Session) -> None:
+    stand_in(session, COUNTY2, AUDIT)
+    plan = act(session, at_county(session), COUNTY, "add_signer", to=[COUNTY2], opinion=REASON, position="after")
+    plan = act(session, plan, AUDIT, "approve")
+    with pytest.raises(NotAllowed, match=ONE_HAND):
+        act(session, plan, acting(session, AUDIT), "cosign")
+    assert act(session, plan, COUNTY2, "cosign").stage == "district_review"
+
+
+def test_t11_in_whose_name_it_was_approved_does_not_sign_after(session: Session) -> None:
+    stand_in(session, COUNTY2, MANAGER)
+    plan = act(session, at_county(session), COUNTY, "add_signer", to=[COUNTY2, AUDIT], opinion=REASON, position="after")
+    plan = act(session, plan, acting(session), "approve")
+    with pytest.raises(NotAllowed, match=ONE_HAND):
+        act(session, plan, COUNTY2, "cosign")
+    # Taken back from those who cannot sign, the stage decides anew.
+    plan = act(session, act(session, plan, AUDIT, "cosign"), COUNTY, "recall", opinion=REASON)
+    assert act(session, plan, COUNTY, "approve").stage == "district_review"
+
+
+@pytest.mark.parametrize("signer", [COUNTY2, AUDIT])
+def test_t11_who_was_handed_it_and_signs_leaves_the_decision_to_colleagues(session: Session, signer: str) -> None:
+    """Also where a deputy signs in her name: nobody else could approve it otherwise."""
+    stand_in(session, COUNTY2, AUDIT)
+    plan = act(session, at_county(session), COUNTY, "add_signer", to=[COUNTY2], opinion=REASON)
+    plan = act(session, plan, COUNTY, "transfer", to=[COUNTY2], opinion=REASON)
+    assert todo(session, make.actor(COUNTY)) == []
+    plan = act(session, plan, acting(session, signer), "cosign")
+    assert (plan.assignee_id, todo(session, make.actor(COUNTY))) == (None, [plan.id])
+    assert act(session, plan, COUNTY, "approve").stage == "district_review"
+
+
+def test_t11_a_signature_against_is_none(session: Session) -> None:
+    stand_in(session, COUNTY2, AUDIT)
+    plan = act(session, at_county(session), COUNTY, "add_signer", to=[COUNTY2], opinion=REASON)
+    plan = act(session, plan, acting(session, AUDIT), "cosign", agreed=False, opinion=REASON)
+    plan = act(session, plan, COUNTY, "add_signer", to=[COUNTY2], opinion=REASON)
+    plan = act(session, plan, COUNTY2, "cosign")
+    assert act(session, plan, AUDIT, "approve").stage == "district_review"
+
+
 WRONG = [
     ({"absent": DISTRICT}, "absent", "本单位在岗的方案审核人"),
     ({"deputy": COUNTY}, "deputy", "另一位人员"),
     ({"deputy": DISTRICT}, "deputy", "另一位人员"),
     ({"deputy": "teacher.li"}, "deputy", "另一位人员"),
     ({"reason": " "}, "reason", "请写明原因"),
-    ({"last_day": china_date(utc_now()) - timedelta(days=1)}, "last_day", "不能早于"),
-    ({"last_day": china_date(utc_now()) + timedelta(days=400)}, "last_day", "最长一年"),
+    ({"last_day": china_date(make.PRESENT) - timedelta(days=1)}, "last_day", "不能早于"),
+    ({"last_day": china_date(make.PRESENT) + timedelta(days=400)}, "last_day", "最长一年"),
 ]
 
 

@@ -89,7 +89,7 @@ def test_t7_the_rows_with_errors_can_be_mended_and_uploaded_again(call_as: As, d
 def test_the_reasons_of_last_time_do_not_pile_up() -> None:
     header = ["身份证号", "姓名", "学时", "考核结果", "错误原因"]
     upload = make.upload(make.workbook([["1", "甲", 60, "合格", "旧的原因"]], header=header, first_row=2))
-    found = roster.read(spreadsheet.read_rows(upload), KEY, make.project_body()["hours"])
+    found = roster.read(spreadsheet.open_sheet(upload).rows, KEY, make.project_body()["hours"])
     made = error_rows.error_rows(upload, found)
     assert made.name == "名单-错误行.xlsx"
     first, only = cells(made.content)
@@ -100,7 +100,7 @@ def test_the_reasons_of_last_time_do_not_pile_up() -> None:
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x")', "http://example.org"])
 def test_what_looks_like_a_formula_stays_text(text: str) -> None:
     upload = make.upload(make.workbook([["1", text, 60, "合格", text]]))
-    found = roster.read(spreadsheet.read_rows(upload), KEY, make.project_body()["hours"])
+    found = roster.read(spreadsheet.open_sheet(upload).rows, KEY, make.project_body()["hours"])
     content = error_rows.error_rows(upload, found).content
     assert [cells(content)[1][index] for index in (1, 4)] == [text, text]
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -115,7 +115,7 @@ def test_b9_the_template_keeps_the_digits_of_identity_numbers(call_as: As) -> No
     answer = county("GET", f"/projects/{project['id']}/roster/template.xlsx")
     assert answer.status_code == 200
     upload = make.upload(answer.data)
-    ((number, header),) = spreadsheet.read_rows(upload)
+    ((number, header),) = spreadsheet.open_sheet(upload).rows
     assert roster.find_headings([(number, header)])[1].keys() == roster.HEADINGS.keys()
     with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
         assert '<col min="1" max="1"' in archive.read("xl/worksheets/sheet1.xml").decode()

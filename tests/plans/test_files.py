@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from services.plans import files
-from services.plans.files import ATTACHMENTS, DOCX, XLSX, look_at
+from services.plans.files import ATTACHMENTS, DOCX, look_at
 from shared.errors import Invalid, NotFound, TooLarge
 from shared.uploads import MAX_SIZE, clean_name
+from shared.workbooks import XLSX
 from tests.plans import builders as make
 
 DATA = Path(__file__).parent.parent / "data"

@@ -286,12 +286,12 @@ def test_a_form_that_was_read_back_says_the_same(database: Database) -> None:
     with database.transaction() as session:
         plan = make.make_plan(session, items=[make.item(kind="workshop", level="county", audience="骨干教师")])
         values = form_values.stored(plan)
-        loaded = {name: values[name] for name in ("school_year", "title", "aims", "covers", "forecast")}
+        loaded = {name: values[name] for name in ("school_year", "title", "aims", "covers", "forecast", "claim")}
         loaded["items"] = [make.item(kind="workshop", level="county", audience="骨干教师") | {"id": plan.items[0].id}]
         assert form_values.as_content(session, plan, loaded) == plan.content()
         assert plan.content().items[0].hours == Decimal(20)
     assert form_values.labels(1)["items.0.hours"] == "项目 1 · 学时"
-    assert [kind.key for kind in typed.draftable(make.actor("school.qingfeng"))] == ["school_plan"]
+    assert [kind.key for kind in typed.draftable(make.actor("school.qingfeng"))] == ["school_plan", "school_claim"]
     assert [kind.key for kind in typed.draftable(make.actor("county.donghu"))] == ["fallback_scheme"]
     assert typed.draftable(make.actor("province")) == []
     assert KINDS["school_plan"].covers

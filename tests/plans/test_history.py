@@ -34,7 +34,7 @@ INTERNAL = ["transfer", "consult", "reply", "add_signer", "cosign", "copy", "see
 
 def test_a16_the_schools_payload_has_nothing_of_what_is_among_reviewers(call_as: Callable[[str], Caller]) -> None:
     """Every internal act with an opinion, through the API; the school's answers are searched for a trace of any."""
-    school, county, second = call_as(SCHOOL), call_as(COUNTY), call_as(COUNTY2)
+    school, county, second, third = (call_as(who) for who in (SCHOOL, COUNTY, COUNTY2, AUDIT))
     from tests.plans.test_api import submitted
 
     plan = submitted(call_as)
@@ -51,8 +51,8 @@ def test_a16_the_schools_payload_has_nothing_of_what_is_among_reviewers(call_as:
     does(second, "cosign", opinion=SECRET)
     does(county, "copy", to=[COUNTY2], opinion=SECRET)
     does(second, "seen", opinion=SECRET)
-    does(county, "transfer", to=[COUNTY2], opinion=SECRET)
-    does(second, "refuse", opinion=SECRET)
+    does(county, "transfer", to=[AUDIT], opinion=SECRET)
+    does(third, "refuse", opinion=SECRET)
     does(county, "decline_refusal", opinion=SECRET)
     line = next(one for one in county("GET", f"{path}/history").json["items"] if one["act"] == "consult")
     does(county, "correct", line_id=line["id"], opinion=SECRET)
@@ -64,7 +64,7 @@ def test_a16_the_schools_payload_has_nothing_of_what_is_among_reviewers(call_as:
     assert county("GET", path).json["requests"]
     for address in (path, f"{path}/history", "/plans"):
         told = json.dumps(school("GET", address).json, ensure_ascii=False)
-        for trace in (SECRET, "龚立言", "征询", "加签", "拟不予通过", "转办", "抄送"):
+        for trace in (SECRET, "龚立言", "闵若愚", "征询", "加签", "拟不予通过", "转办", "抄送"):
             assert trace not in told, (address, trace)
     assert [one["act"] for one in school("GET", f"{path}/history").json["items"]] == ["submit"]
     stale = school("POST", f"{path}/acts/remind", version=1, json={})

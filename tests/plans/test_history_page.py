@@ -14,7 +14,7 @@ from services.plans.approval import operations, recording
 from services.plans.approval.models import Plan
 from services.plans.approval.trail import PlanLine
 from services.plans.calendar import queries as calendars
-from services.plans.calendar.rules import DAY
+from services.plans.terms import DAY
 from shared.database import Database, utc_now
 from tests.plans import builders as make
 from tests.plans.test_pages import Browser, browser  # noqa: F401  a fixture
@@ -92,6 +92,16 @@ def test_rounds_lapsed_and_taken_back_opinions_and_answers(browser: Browser, dat
     browser.see(f"/{plan.id}/versions/3", 404)
     browser.see(f"/{plan.id}/versions/99999999999999999999", 404)
     browser.sign_in("county.yujiang").see(f"/{plan.id}/versions/1", 404)
+    # Withdrawn and answered anew, what went with the second version is still to be read.
+    with database.transaction() as session:
+        plan = act(session, session.get_one(Plan, plan.id), SCHOOL, "withdraw")
+        given = [{"number": 1, "verdict": "explained", "text": "仍按 30 学时"}]
+        recording.answer_points(session, make.actor(SCHOOL), plan.id, given)
+        act(session, plan, SCHOOL, "submit")
+    said = ("答复：说明：仍按 30 学时", "第 2 版（已撤回）的答复：已修改：改为 30 学时")
+    for who, path in ((SCHOOL, f"/{plan.id}"), ("district.nanchang", f"/{plan.id}/decide")):
+        words = text_of(browser.sign_in(who).see(path))
+        assert [one for one in said if one not in words] == []
 
 
 def test_any_two_versions_are_compared(browser: Browser, database: Database) -> None:  # noqa: F811

@@ -30,10 +30,11 @@ from shared.database import Database
 from tests import servers
 from tests.plans import acting, builders
 
-SINCE = {"covers", "forecast"}, {"level", "audience"}
+SINCE = {"covers", "forecast", "claim"}, {"level", "audience"}
 """What the content of a plan and of an item say only since the migration."""
 FILLED = {
     "plans": ("id", "returned_by_path"),
+    "plan_history": ("id", "region_path", "school_year", "plan_kind"),
     "plan_points": ("line_id", "number", "lasting"),
     "audits": ("id", "confirmed_at", "sent_at", "event_ids"),
 }

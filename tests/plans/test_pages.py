@@ -144,8 +144,10 @@ def test_pages_of_others_are_404_and_without_office_403(browser: Browser, databa
         browser.see(path, 404)
     assert "校本研修方案" not in browser.see("/queue?tab=area")
     browser.sign_in("teacher.li")
-    for path in ("/mine", "/queue", "/projects", "/new", "/projects/new"):
+    for path in ("/queue", "/projects", "/projects/new", "/new?kind=school_plan"):
         browser.see(path, 403)
+    browser.see(f"/{plan.id}", 404)
+    assert "校本研修方案" not in browser.see("/mine")
     assert "没有待办" in browser.see("/fragments/waiting")
 
 

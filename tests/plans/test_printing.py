@@ -18,6 +18,7 @@ import pytest
 
 from services.plans.printing import render
 from services.plans.printing.sheet import SheetFile
+from shared.printing.pdf import printable
 from tests.plans.papers import OPINION, RARE, item, pages, sheet
 from tests.plans.test_concurrency import at_once
 
@@ -94,7 +95,7 @@ def test_rare_characters_of_names_are_there() -> None:
     made = sheet()
     made = replace(made, boxes=(replace(made.boxes[0], name=f"李{RARE}"),), title=RARE)
     assert "".join(pages(render.pdf(made))).count(RARE) == 2
-    assert render.printable(RARE) == RARE
+    assert printable(RARE) == RARE
 
 
 def test_a_character_without_type_is_marked_and_costs_nothing_else() -> None:
@@ -103,9 +104,9 @@ def test_a_character_without_type_is_marked_and_costs_nothing_else() -> None:
 
 
 def test_marks_that_turn_the_reading_around_do_not_reach_the_paper() -> None:
-    assert render.printable("同\u202e意\u2066不\u200b\ufeff") == "同意不"
-    assert render.printable("龍\U000e0100葛\ufe00") == "龍葛"
-    assert render.printable("甲\r\n乙\u2028丙\t丁") == "甲\n乙\n丙 丁"
+    assert printable("同\u202e意\u2066不\u200b\ufeff") == "同意不"
+    assert printable("龍\U000e0100葛\ufe00") == "龍葛"
+    assert printable("甲\r\n乙\u2028丙\t丁") == "甲\n乙\n丙 丁"
 
 
 def test_sixty_items_and_long_opinions_flow_over_pages() -> None:

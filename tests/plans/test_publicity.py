@@ -16,7 +16,7 @@ from services.plans.projects import auditing, correcting, delivery, history, pub
 from services.plans.projects import operations as publishing
 from services.plans.projects.models import Audit, Project
 from shared.errors import Conflict, Invalid
-from shared.events.plans import ResultsAudited
+from shared.events.plans import PublicityEnded, ResultsAudited, ResultsInPublicity
 from shared.outbox import OutboxRow
 from tests.plans import builders as make
 
@@ -25,10 +25,23 @@ MONDAY = datetime(2026, 11, 2, 2, 0, tzinfo=UTC)
 """10:00 in China, a Monday without holidays near it."""
 
 
+ABOUT_PUBLICITY = (ResultsInPublicity.name, PublicityEnded.name)
+
+
 def told(session: Session) -> list[str]:
-    """Names of what credits was told, in order."""
-    query = select(OutboxRow.name).where(OutboxRow.kind == "event").order_by(OutboxRow.id)
-    return list(session.scalars(query))
+    """Names of what credits was told besides the 公示 itself, in order: what makes credits."""
+    query = select(OutboxRow.name).where(OutboxRow.kind == "event", OutboxRow.name.not_in(ABOUT_PUBLICITY))
+    return list(session.scalars(query.order_by(OutboxRow.id)))
+
+
+def shown(session: Session) -> list[ResultsInPublicity | PublicityEnded]:
+    """What credits was told of the 公示, in order: what it shows and never counts."""
+    query = select(OutboxRow).where(OutboxRow.name.in_(ABOUT_PUBLICITY)).order_by(OutboxRow.id)
+    kinds: dict[str, type[ResultsInPublicity | PublicityEnded]] = {
+        ResultsInPublicity.name: ResultsInPublicity,
+        PublicityEnded.name: PublicityEnded,
+    }
+    return [kinds[row.name].load(row.payload) for row in session.scalars(query)]
 
 
 def published(session: Session, **changes: Any) -> Project:
@@ -69,9 +82,29 @@ def test_n46_taken_back_during_the_period_credits_hears_nothing(session: Session
         second = auditing.audit_results(session, AUDITOR, project.id)
         clock.move_to(datetime(2026, 11, 20, tzinfo=UTC))
         assert publicity.confirm_due(session) == 1
-    row = session.scalars(select(OutboxRow).where(OutboxRow.kind == "event")).one()
+    row = session.scalars(select(OutboxRow).where(OutboxRow.name.not_in(ABOUT_PUBLICITY))).one()
     event = ResultsAudited.load(row.payload)
     assert (event.audit_id, [result.attempt for result in event.results]) == (second.id, [2, 2])
+
+
+def test_n46_the_period_is_told_with_its_end_and_its_taking_back_with_the_reason(session: Session) -> None:
+    with time_machine.travel(MONDAY, tick=False):
+        project = published(session)
+        first = auditing.audit_results(session, AUDITOR, project.id)
+        auditing.revoke_audit(session, AUDITOR, project.id, first.id, reason="公示期间有异议")
+        second = auditing.audit_results(session, AUDITOR, project.id)
+        with pytest.raises(Conflict, match="尚未送出"):
+            delivery.redeliver(session, AUDITOR, project.id, second.id)
+    opened, ended, again = shown(session)
+    assert isinstance(opened, ResultsInPublicity)
+    assert isinstance(ended, PublicityEnded)
+    assert isinstance(again, ResultsInPublicity)
+    assert opened.public_until == datetime(2026, 11, 9, 2, 0, tzinfo=UTC)
+    assert {r.result_id for r in opened.results} == {r.id for r in make.results(session, project)}
+    assert (ended.audit_id, ended.ended_by_name, ended.reason) == (first.id, AUDITOR.name, "公示期间有异议")
+    assert [r.attempt for r in again.results] == [2, 2]
+    versions = select(OutboxRow.aggregate_version).where(OutboxRow.aggregate_id == first.id).order_by(OutboxRow.id)
+    assert list(session.scalars(versions)) == [1, 2]
 
 
 def test_n46_void_during_the_period_nothing_is_confirmed(session: Session) -> None:

@@ -47,7 +47,7 @@ STEPS = st.lists(st.integers(0, 10_000), max_size=14)
 
 
 @given(STEPS, st.booleans())
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a8_the_queue_is_exactly_what_may_be_decided(database: Database, steps: list[int], deputy: bool) -> None:
     """Whatever has happened, a plan is in somebody's 待办 if and only if that person's decision is legal."""
     with database.transaction() as session:

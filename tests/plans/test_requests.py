@@ -258,3 +258,21 @@ def test_where_nobody_could_confirm_it_is_not_proposed(session: Session) -> None
         act(session, plan, PROVINCE, "refuse", opinion="不符合政策。")
     assert names(session, plan)[-1] == "approve"
     assert last(session, plan).to_stage == "province_filing"
+
+
+@pytest.mark.parametrize(("ask", "answer"), [("consult", "reply"), ("add_signer", "cosign"), ("copy", "seen")])
+def test_an_answer_is_recorded_in_the_post_in_which_it_was_asked(session: Session, ask: str, answer: str) -> None:
+    """Not in the first that she holds; who reviews for several units is asked in that where the plan lies."""
+    below, above = make.reviewer(make.DONGHU, "both"), make.reviewer(make.NANCHANG, "both")
+    both = Actor("both", None, "某审核人", (*above.posts, *below.posts))
+    in_post(session, make.DONGHU, COUNTY, both)
+    in_post(session, make.NANCHANG, DISTRICT, both)
+    plan = act(session, at_county(session), COUNTY, ask, to=["both"], opinion=REASON)
+    line = last(session, act(session, plan, both, answer, opinion=REASON))
+    assert (line.unit_path, line.body) == (make.DONGHU, below.posts[0].body)
+    # At the district she is asked as one of the district.
+    plan = make.approve(session, at_county(session), COUNTY)
+    plan = act(session, plan, DISTRICT, ask, to=["both"], opinion=REASON)
+    both = Actor("both", None, "某审核人", (*below.posts, *above.posts))
+    line = last(session, act(session, plan, both, answer, opinion=REASON))
+    assert (line.unit_path, line.body) == (make.NANCHANG, above.posts[0].body)

@@ -14,7 +14,7 @@ import pytest
 
 from services.plans.files import look_at
 from services.plans.rosters import roster, spreadsheet
-from services.plans.rosters.spreadsheet import KINDS, read_rows
+from services.plans.rosters.spreadsheet import KINDS, open_sheet
 from shared.errors import Invalid
 from shared.identity import identity_hash
 from tests.plans import builders as make
@@ -52,7 +52,7 @@ class Training:
 
 def checked(rows: list[list[Any]], hours: int = 60, **options: Any) -> roster.Roster:
     """The roster of these rows."""
-    return roster.read(read_rows(make.upload(make.workbook(rows, **options))), KEY, Decimal(hours))
+    return roster.read(open_sheet(make.upload(make.workbook(rows, **options))).rows, KEY, Decimal(hours))
 
 
 def row(**changes: Any) -> list[Any]:
@@ -230,7 +230,7 @@ def test_a_table_that_is_not_the_template_is_refused(rows: list[Any], options: d
 def test_the_sample_roster_with_errors() -> None:
     expected = json.loads((DATA / "roster_with_errors.json").read_text())
     upload = look_at("名单.xlsx", (DATA / "roster_with_errors.xlsx").read_bytes(), KINDS)
-    found = roster.read(read_rows(upload), KEY, Decimal(60))
+    found = roster.read(open_sheet(upload).rows, KEY, Decimal(60))
     people = {identity_hash(p.identity, KEY): p for p in make.people().values()}
     roster.match(found, people, Training())
     report = found.report()

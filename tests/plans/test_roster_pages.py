@@ -60,7 +60,7 @@ def test_rows_with_errors_can_be_downloaded_and_the_good_ones_imported(
     (errors,) = re.findall(rf'href="/plans({re.escape(path)}/roster/[^"]+/errors\.xlsx)"', page)
     answer = browser.client.get("/plans" + errors)
     assert answer.status_code == 200
-    assert len(list(spreadsheet.read_rows(make.upload(answer.data)))) == 2
+    assert len(list(spreadsheet.open_sheet(make.upload(answer.data)).rows)) == 2
     (start,) = re.findall(rf'action="/plans({re.escape(path)}/roster/[^"]+/import)"', page)
     refused = browser.send(start, page, {})
     assert "1 行需要改正" in browser.see(refused.headers["Location"].removeprefix("/plans").split("#")[0])

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+import io
+from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services.plans import files
 from services.plans.approval import drafting, queries
-from services.plans.approval.models import Plan
+from services.plans.approval.forecasts import START_JOB
+from services.plans.approval.models import Plan, PlanAuthor
 from services.plans.files import Upload
+from services.plans.subscriptions import HANDLERS
+from services.plans.tasks import JOBS
+from shared import inbox
+from shared.database import Database, new_id
 from shared.errors import Invalid, NotAllowed
+from shared.events.credits import ForecastMade
+from shared.jobs import JobRow, run_job
+from shared.workbooks import workbook
 from tests.plans import builders as make
 from tests.plans.acting import COUNTY, COUNTY2, DISTRICT, PROVINCE, REASON, act, offered, see
 
@@ -85,3 +100,61 @@ def test_t11_nobody_of_the_county_decides_the_countys_scheme(session: Session) -
     for name in ("consult", "add_signer", "copy"):
         with pytest.raises(Invalid):
             act(session, plan, DISTRICT, name, to=[COUNTY2], opinion=REASON)
+
+
+def told(content: bytes) -> ForecastMade:
+    """What credits tells when a county starts a scheme from its forecast."""
+    return ForecastMade(
+        forecast_id=new_id(),
+        unit_path=make.DONGHU,
+        school_year=make.YEAR,
+        teachers=120,
+        shortfall=Decimal("180.5"),
+        basis="按学分记录预判。",
+        made_by="account-credits",
+        made_by_person=None,
+        made_by_name="龚立言",
+        made_at=datetime(2026, 11, 24, 2, 0, tzinfo=UTC),
+        file_name="学分预判名单-东湖区-2026-11-24.xlsx",
+        workbook=base64.b64encode(content).decode(),
+    )
+
+
+def test_q11_a_forecast_of_credits_becomes_the_countys_draft_once(database: Database, tmp_path: Path) -> None:
+    file = io.BytesIO()
+    workbook(file, [("预判名单", {"姓名": 12}, [["教师1"]])])
+    event = told(file.getvalue())
+    message = {
+        "event_id": new_id(),
+        "name": event.name,
+        "aggregate_type": "forecast",
+        "aggregate_id": event.forecast_id,
+        "aggregate_version": 1,
+        "occurred_at": event.made_at.isoformat(),
+        "headers": {},
+        "payload": event.dump(),
+    }
+    assert inbox.receive(database, "plans", HANDLERS, message) is inbox.Outcome.APPLIED
+    assert inbox.receive(database, "plans", HANDLERS, message) is inbox.Outcome.DUPLICATE
+    with database.reading() as session:
+        (job,) = session.scalars(select(JobRow).where(JobRow.name == START_JOB))
+    context = SimpleNamespace(settings=SimpleNamespace(data_dir=tmp_path))
+    for _ in range(2):
+        run_job(database, JOBS, job.id, job.name, job.arguments, {}, context)
+    with database.transaction() as session:
+        assert session.get_one(JobRow, job.id).error is None
+        (plan,) = session.scalars(select(Plan).where(Plan.kind == "fallback_scheme"))
+        content = plan.content()
+        assert (plan.status, plan.school_year, plan.created_by_name) == ("draft", make.YEAR, "龚立言")
+        assert content.forecast is not None
+        assert (content.forecast.teachers, content.forecast.shortfall) == (120, Decimal("180.50"))
+        (kept,) = content.attachments
+        assert files.store(tmp_path).get(kept.sha256) == file.getvalue()
+        # The county's administrator finds it and completes it; whoever started it is an author.
+        mine = drafting.change_plan(
+            session, make.actor(COUNTY), plan.id, version=plan.version, forecast=FORECAST,
+            **make.plan_body(items=[make.item(kind="fallback")]),
+        )  # fmt: skip
+        make.submit(session, mine, make.actor(COUNTY))
+        authors = session.scalars(select(PlanAuthor.account_id).where(PlanAuthor.plan_id == plan.id))
+        assert "account-credits" in set(authors)

@@ -20,6 +20,7 @@ from services.plans.printing.verdict import State, Verdict
 from shared.auth import COOKIE
 from shared.database import Database
 from shared.errors import Conflict
+from shared.printing.codes import new_code
 from shared.service import Runtime
 from tests.plans import builders as make
 from tests.plans.papers import pages
@@ -252,7 +253,7 @@ def test_n22_a_school_prints_and_anybody_verifies(site: Site, database: Database
     assert site.number in public
     assert make.actor("county.donghu").name not in public
     assert "核验码输入有误" in browser.see("/verify?code=123")
-    assert "查无此码" in browser.see(f"/verify?code={codes.new_code()}")
+    assert "查无此码" in browser.see(f"/verify?code={new_code()}")
     assert "xf-notice-title" not in browser.see("/verify")
     assert browser.client.get(f"/plans{address}").status_code == 302
 

@@ -345,3 +345,17 @@ def test_n45_the_api(run: Runtime, call_as: Callable[[str | Actor], Caller]) -> 
     assert other("POST", f"{address}/packing", json={}).status_code == 404
     with run.database.reading() as session:
         assert session.scalars(select(SpotFinding.verdict)).all() == ["good"]
+
+
+def test_n45_whoever_sees_the_draw_sees_how_far_its_files_are(run: Runtime, client: FlaskClient) -> None:
+    check_id = drawn(run)
+    path = f"/spotchecks/{check_id}/packing"
+    browser = Browser(client, run)
+    for who in ("county.donghu2", "district.nanchang", "province"):
+        page = browser.sign_in(who).see(f"/spotchecks/{check_id}")
+        assert f'hx-get="/plans{path}"' in page
+        assert "排队中" in browser.see(path)
+    browser.sign_in("county.jinxian").see(path, 404)
+    browser.sign_in("school.qingfeng").see(path, 403)
+    run_pack(run, check_id)
+    assert "1 份案卷已生成" in browser.sign_in("county.donghu2").see(path, 286)

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from services.plans.rosters import spreadsheet
-from services.plans.rosters.spreadsheet import read_rows
+from services.plans.rosters.spreadsheet import open_sheet
 from shared.errors import Invalid
 from tests.plans import builders as make
 from tests.plans.test_roster import row
@@ -51,7 +51,7 @@ HOSTILE = [
 @pytest.mark.parametrize(("part", "words"), [case[1:] for case in HOSTILE], ids=[case[0] for case in HOSTILE])
 def test_a_sheet_that_would_hurt_the_reader_is_refused(part: bytes, words: str) -> None:
     with pytest.raises(Invalid, match=words):
-        list(read_rows(make.upload(rebuilt({SHEET: part}))))
+        list(open_sheet(make.upload(rebuilt({SHEET: part}))).rows)
 
 
 def test_a_sheet_may_not_hide_in_a_part_that_is_not_watched() -> None:
@@ -64,7 +64,7 @@ def test_a_sheet_may_not_hide_in_a_part_that_is_not_watched() -> None:
         SHEET: None,
     })  # fmt: skip
     with pytest.raises(Invalid, match="不合规范"):
-        list(read_rows(make.upload(hidden)))
+        list(open_sheet(make.upload(hidden)).rows)
 
 
 def test_formatted_but_empty_cells_far_away_do_no_harm() -> None:
@@ -72,19 +72,19 @@ def test_formatted_but_empty_cells_far_away_do_no_harm() -> None:
     with zipfile.ZipFile(io.BytesIO(good)) as source:
         part = source.read(SHEET)
     far = b'<row r="1048576"><c r="XFD1048576" s="1"/></row></sheetData>'
-    rows = list(read_rows(make.upload(rebuilt({SHEET: part.replace(b"</sheetData>", far)}, good))))
+    rows = list(open_sheet(make.upload(rebuilt({SHEET: part.replace(b"</sheetData>", far)}, good))).rows)
     assert len(rows) == 2
 
 
 def test_bombs_and_broken_archives_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     good = make.workbook([row()])
     with pytest.raises(Invalid, match="损坏"):
-        list(read_rows(make.upload(good[:-200])))
+        list(open_sheet(make.upload(good[:-200])).rows)
     with pytest.raises(Invalid, match="宏"):
-        list(read_rows(make.upload(rebuilt({"xl/vbaProject.bin": b"x"}))))
+        list(open_sheet(make.upload(rebuilt({"xl/vbaProject.bin": b"x"}))).rows)
     monkeypatch.setattr("services.plans.files.MAX_UNPACKED", 10_000)
     with pytest.raises(Invalid, match="解压后过大"):
-        list(read_rows(make.upload(rebuilt({"xl/media/x.png": bytes(20_000)}))))
+        list(open_sheet(make.upload(rebuilt({"xl/media/x.png": bytes(20_000)}))).rows)
 
 
 def test_sizes_that_lie_are_found_out() -> None:
@@ -93,7 +93,7 @@ def test_sizes_that_lie_are_found_out() -> None:
     assert content[at : at + 4] == b"PK\x01\x02"
     content[at + 24 : at + 28] = (10).to_bytes(4, "little")
     with pytest.raises(Invalid, match="损坏"):
-        list(read_rows(make.upload(bytes(content))))
+        list(open_sheet(make.upload(bytes(content))).rows)
 
 
 def test_a_long_sheet_is_known_without_reading_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import ast
+from contextlib import nullcontext
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from services.plans import categories, routes
+from services.plans import categories, needs, routes
+from services.plans.acts import ACTS
 from services.plans.approval import checks
 from services.plans.approval import content as contents
+from services.plans.calendar.rules import CHINA, WorkCalendar, shipped
 from services.plans.routes import route_in_force
-from services.plans.terms import bounds, first_year, school_year_of
+from services.plans.terms import DAY, bounds, first_year, school_year_of
+from services.plans.workflow import Brought, Position, Status
 from shared.actors import Level
+from shared.errors import Conflict
 from shared.tables import TableError
+from tests.plans import walking
 
 
 @pytest.mark.parametrize(
@@ -100,6 +106,18 @@ def test_self_organized_training_is_the_schools_and_needs_a_plan() -> None:
 )  # fmt: skip
 def test_school_years(text: str, year: int | None) -> None:
     assert first_year(text) == year
+
+
+@pytest.mark.parametrize("extra", [timedelta(0), timedelta(minutes=1)])
+def test_a_reminder_waits_for_a_working_day_as_the_calendar_has_it(extra: timedelta) -> None:
+    morning = datetime(2026, 3, 2, 9, tzinfo=CHINA)
+    day = WorkCalendar(shipped()).elapsed(morning, morning.replace(hour=0) + timedelta(days=1))
+    assert day == DAY
+    node = (Position(Status.UNDER_REVIEW, "county_review"), frozenset[str](), False, None, (), None)
+    state = walking.state_of(node, walking.ROUTES["school_plan.v1-county"])
+    needed = nullcontext() if extra else pytest.raises(Conflict, match="还不满 1 个工作日")
+    with needed:
+        needs.require(ACTS["remind"], state, Brought(waited=day + extra))
 
 
 def test_a_school_year_begins_in_september() -> None:

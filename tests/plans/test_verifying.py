@@ -18,6 +18,8 @@ from services.plans.printing.models import PlanSheet
 from services.plans.printing.sheet import fingerprint
 from services.plans.printing.verdict import State
 from shared.database import Database
+from shared.printing.codes import ALPHABET, grouped, new_code, read_code
+from shared.printing.names import mask
 from tests.plans import builders as make
 from tests.plans.papers import OPINION, RARE, sheet
 from tests.plans.test_concurrency import at_once
@@ -32,31 +34,29 @@ def test_the_fingerprint_is_of_what_is_said_and_not_of_the_print() -> None:
 
 
 def test_a_code_is_easy_to_read_and_hard_to_guess() -> None:
-    made = {codes.new_code() for _ in range(2000)}
+    made = {new_code() for _ in range(2000)}
     assert len(made) == 2000
     assert not set("".join(made)) & set("0O1IL")
-    assert all(codes.read_code(code) == code for code in made)
-    assert re.fullmatch(r"\w{4}-\w{4}-\w{4}", codes.grouped(made.pop()))
+    assert all(read_code(code) == code for code in made)
+    assert re.fullmatch(r"\w{4}-\w{4}-\w{4}", grouped(made.pop()))
 
 
 def test_every_slip_of_typing_is_found() -> None:
-    code = codes.new_code()
-    wrong = {code[:at] + letter + code[at + 1 :] for at in range(12) for letter in codes.ALPHABET} - {code}
+    code = new_code()
+    wrong = {code[:at] + letter + code[at + 1 :] for at in range(12) for letter in ALPHABET} - {code}
     swapped = {
         code[:i] + code[j] + code[i + 1 : j] + code[i] + code[j + 1 :] for i in range(12) for j in range(i + 1, 12)
     } - {code}
     assert len(wrong) == 12 * 30
-    assert not [typed for typed in (*wrong, *swapped) if codes.read_code(typed)]
-    assert not [
-        typed for typed in ("", code[:-1], code + "2", "0" * 12, "一" * 12, "\0" * 12) if codes.read_code(typed)
-    ]
+    assert not [typed for typed in (*wrong, *swapped) if read_code(typed)]
+    assert not [typed for typed in ("", code[:-1], code + "2", "0" * 12, "一" * 12, "\0" * 12) if read_code(typed)]
 
 
 def test_a_code_may_be_typed_as_people_type() -> None:
-    code = codes.new_code()
+    code = new_code()
     full_width = "".join(chr(ord(letter) + 0xFEE0) for letter in code.lower())
-    for typed in (codes.grouped(code).lower(), f" {code[:4]} {code[4:8]}　{code[8:]}\n", full_width, "—".join(code)):
-        assert codes.read_code(typed) == code
+    for typed in (grouped(code).lower(), f" {code[:4]} {code[4:8]}　{code[8:]}\n", full_width, "—".join(code)):
+        assert read_code(typed) == code
 
 
 def test_printing_again_gives_the_same_code(session: Session) -> None:
@@ -71,7 +71,7 @@ def test_printing_again_gives_the_same_code(session: Session) -> None:
     ]
     assert len({first.code, *[row.code for row in others]}) == 3
     session.expire_all()
-    found = codes.find(session, codes.grouped(first.code).lower())
+    found = codes.find(session, grouped(first.code).lower())
     assert found is not None
     assert (found.plan_id, found.version, found.digest) == (plan.id, 1, "ab" * 32)
     assert found.made_at.tzinfo is not None
@@ -80,11 +80,11 @@ def test_printing_again_gives_the_same_code(session: Session) -> None:
 def test_a_code_never_made_and_a_slip_find_nothing(session: Session) -> None:
     plan = make.submit(session, make.make_plan(session))
     made = codes.code_for(session, plan.id, 1, "ab" * 32, make.actor("county.donghu")).code
-    unknown, slip = codes.new_code(), made[:-1] + codes.ALPHABET[codes.ALPHABET.index(made[-1]) - 1]
+    unknown, slip = new_code(), made[:-1] + ALPHABET[ALPHABET.index(made[-1]) - 1]
     assert codes.find(session, unknown) is None
-    assert codes.read_code(unknown) is not None
+    assert read_code(unknown) is not None
     assert codes.find(session, slip) is None
-    assert codes.read_code(slip) is None
+    assert read_code(slip) is None
 
 
 @pytest.mark.servers
@@ -112,7 +112,7 @@ def test_two_who_print_at_once_get_one_code(postgres: Database) -> None:
     ],
 )
 def test_names_are_masked_for_the_public(name: str, shown: str) -> None:
-    assert verdict.mask(name) == shown
+    assert mask(name) == shown
 
 
 def words(client: FlaskClient, template: str, **context: Any) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.plans.approval import checks, queries, recording
+from services.plans.approval.answers import PointOut
 from services.plans.approval.models import PlanAuthor
+from services.plans.desk import policy
 from shared.errors import Conflict, Invalid
+from shared.outbox import OutboxRow
 from tests.plans import builders as make
 from tests.plans.acting import (
     COUNTY,
@@ -21,10 +25,12 @@ from tests.plans.acting import (
     SCHOOL,
     act,
     answer,
+    at,
     at_county,
     at_district,
     change,
     events,
+    in_post,
     last,
     offered,
     resubmit,
@@ -56,8 +62,29 @@ def test_n1_a_return_stays_open_when_its_resubmission_is_withdrawn(session: Sess
     given = entry.points[0].point.answer
     assert given is not None
     assert (given.verdict, given.round, entry.points[0].changes) == ("explained", 3, [])
+    # What went with the second version stays as it was sent, and the history shows it.
+    sent = entry.points[0].answers
+    assert [(one.round, one.verdict) for one in sent] == [(2, "changed"), (3, "explained")]
     plan = act(session, plan, COUNTY, "approve")
     assert recording.open_return(plan, queries.trail(session, plan)) is None
+
+
+def test_a_reviewer_reads_an_answer_once_it_is_sent_and_nothing_sent_ever_changes(session: Session) -> None:
+    plan = act(session, resubmit(session, returned(session, at_county(session))), SCHOOL, "withdraw")
+    for _ in range(2):  # while it is mended the school may write it again
+        plan = answer(session, plan, verdict="explained")
+    shown = {}
+    for who in (SCHOOL, COUNTY):
+        point = next(e for e in see(session, who, plan).entries if e.line.act == "return").points[0]
+        shown[who] = [(one.round, one.verdict) for one in point.answers]
+        assert point.answered
+    assert shown == {SCHOOL: [(2, "changed"), (3, "explained")], COUNTY: [(2, "changed")]}
+    plan = make.submit(session, plan)
+    # The history line is as it was; only what is said from now on is new.
+    plan = act(session, plan, SCHOOL, "withdraw")
+    assert not see(session, SCHOOL, plan).open_points[0].answered
+    given = PointOut().dump(see(session, SCHOOL, answer(session, plan)).open_points[0])
+    assert (given["answer"]["version"], [one["version"] for one in given["earlier_answers"]]) == (4, [2, 3])
 
 
 def test_whoever_answers_points_is_an_author(session: Session) -> None:
@@ -102,6 +129,44 @@ def test_other_systems_are_told_what_has_left_a_queue(session: Session) -> None:
     # What was never submitted nobody has heard of.
     act(session, make.make_plan(session), SCHOOL, "abandon")
     assert len(events(session, "plans.plan_decided.v1")) == 4
+
+
+def routed(session: Session) -> list[str]:
+    """Routing keys of all that was published, in order, without what all of them begin with."""
+    keys = session.scalars(select(OutboxRow.routing_key).where(OutboxRow.kind == "event").order_by(OutboxRow.id))
+    return [key.removeprefix("plans.").replace(".v1", "") for key in keys]
+
+
+@pytest.mark.parametrize("how", ["resume", "settle_policy", "ask_withdraw"])
+def test_other_systems_are_told_what_is_back_in_its_queue(session: Session, how: str) -> None:
+    """N19: parked it has left the queue of the county's own system; now it waits there again, in the same visit."""
+    with at("2026-10-12T09:00"):
+        plan = act(session, at_county(session), COUNTY, "park", category="other", opinion=REASON)
+    if how == "settle_policy":
+        policy.settle(session, make.actor(PROVINCE), category="other", document="赣教师字〔2026〕12号", text="可以。")
+    else:
+        plan = act(session, plan, COUNTY if how == "resume" else SCHOOL, how, opinion=REASON)
+    entered = "stage_entered.county.360102"
+    assert routed(session) == [entered, "plan_decided.county.360102", entered]
+    assert len({event["entered_at"] for event in events(session, "plans.stage_entered.v1")}) == 1
+    if how == "ask_withdraw":  # it was in the queue already
+        act(session, plan, COUNTY, "decline_withdrawal", opinion=REASON)
+        assert len(routed(session)) == 3
+
+
+def test_the_unit_whose_queue_it_leaves_is_named_whoever_decides(session: Session) -> None:
+    """A refusal that the level above confirms, an approval taken back, a return given up."""
+    in_post(session, make.DONGHU, COUNTY)
+    plan = act(session, at_county(session), COUNTY, "refuse", opinion=REASON)
+    act(session, plan, DISTRICT, "confirm_refusal")
+    assert routed(session)[1:] == ["plan_decided.county.360102"]
+    act(session, at_district(session), COUNTY, "take_back")
+    assert routed(session)[-2:] == ["plan_decided.district.360100", "stage_entered.county.360102"]
+    act(session, returned(session, at_county(session)), SCHOOL, "abandon")
+    assert routed(session)[-2:] == ["plan_decided.county.360102"] * 2
+    plan = act(session, at_county(session), SCHOOL, "withdraw")
+    act(session, plan, SCHOOL, "abandon")
+    assert routed(session)[-2:] == ["plan_decided.county.360102", "plan_decided"]
 
 
 def test_a_void_that_is_asked_for_is_no_new_arrival(session: Session) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
-from services.plans import guards, needs, routes
+from services.plans import guards, needs, routes, terms
 from services.plans.acts import ACTS, OFFERED
 from services.plans.routes import Stage
 from services.plans.workflow import (
@@ -29,7 +29,9 @@ AREAS = {
     Level.DISTRICT: Unit("36/1/", "某市", Level.DISTRICT),
     Level.PROVINCE: Unit("36/", "某省", Level.PROVINCE),
 }
-OWNER = Actor("owner", "p-owner", "校管", (Post(Office.SCHOOL_ADMIN, SCHOOL, "某小学"),))
+OWNER = Actor(
+    "owner", "p-owner", "校管", (Post(Office.SCHOOL_ADMIN, SCHOOL, "某小学"), Post(Office.TEACHER, SCHOOL, "某小学"))
+)
 
 
 def reviewer(level: Level, name: str) -> Actor:
@@ -42,6 +44,9 @@ FIRST = {level: reviewer(level, "甲") for level in AREAS}
 SECOND = {level: reviewer(level, "乙") for level in AREAS}
 SIGNER = "乙"
 EVERYBODY = [OWNER, *FIRST.values(), *SECOND.values()]
+HERE = [Actor(f"{n}-school", f"p-{n}-school", n, (Post(Office.SCHOOL_ADMIN, SCHOOL, "某小学"),)) for n in ("甲", "乙")]
+"""Administrators of the school, who review what a teacher of theirs claims."""
+FIRST_AT, SECOND_AT = {**FIRST, Level.SCHOOL: HERE[0]}, {**SECOND, Level.SCHOOL: HERE[1]}
 AUTHOR = Actor("author", "p-author", "起草人", FIRST[Level.COUNTY].posts)
 START = Position(Status.DRAFT)
 
@@ -60,21 +65,32 @@ def every_route() -> Iterator[tuple[str, tuple[Stage, ...]]]:
 ROUTES = dict(every_route())
 
 
+def at_school(stages: tuple[Stage, ...]) -> bool:
+    """Whether the school has a stage of its own: what travels there is a teacher's claim."""
+    return any(stage.level is Level.SCHOOL for stage in stages)
+
+
+def everybody(stages: tuple[Stage, ...]) -> list[Actor]:
+    """Everybody who may have to do with it."""
+    return [*EVERYBODY, *HERE] if at_school(stages) else EVERYBODY
+
+
 def state_of(node: Node, stages: tuple[Stage, ...]) -> State:
     """The state that the rules see."""
     position, signed, opened, assignee, asked, last = node
     current = next((stage for stage in stages if stage.name == position.stage), None)
     refusal = position.pending is Pending.REFUSAL
-    first = FIRST[current.level] if current else None
+    first = FIRST_AT[current.level] if current else None
     return State(
         status=position.status,
         stage=position.stage,
         stages=stages,
         unit_path=SCHOOL.path,
-        owner=Office.SCHOOL_ADMIN,
+        owner=Office.TEACHER if at_school(stages) else Office.SCHOOL_ADMIN,
+        person_id="p-owner" if at_school(stages) else None,
         holder="某单位",
         authors=frozenset({"owner", "p-owner", "author", "p-author"}),
-        reviewing_path=AREAS[current.level].path if current else None,
+        reviewing_path=AREAS.get(current.level, SCHOOL).path if current else None,
         pending=position.pending,
         signed=signed,
         opened=opened,
@@ -90,7 +106,7 @@ def state_of(node: Node, stages: tuple[Stage, ...]) -> State:
 def brought(act: Act, state: State, **more: object) -> list[Brought]:
     """Everything that may be brought so that the needs are met, apart from what the state itself forbids."""
     full = Brought(opinion="意见", points=1 if Need.POINTS in act.needs else 0, targets=1, seconds=1, category="other",
-                   waited=3 * needs.WORKING_DAY)  # fmt: skip
+                   waited=3 * terms.DAY)  # fmt: skip
     if act.name == "return":
         names = [stage.name for stage in state.stages]
         earlier = names[: names.index(str(state.stage))] if state.stage in names else []
@@ -125,9 +141,14 @@ def after(node: Node, stages: tuple[Stage, ...], act: Act, who: Actor, given: Br
     if position.pending in (Pending.REFUSAL, Pending.COSIGN) and moved:
         opened = False
     if act.name == "transfer" and state.current:
-        assignee = SECOND[state.current.level].account_id
+        first, second = FIRST_AT[state.current.level].account_id, SECOND_AT[state.current.level].account_id
+        assignee = first if second in state.signers else second
+    if act.name in ("add_signer", "consult") and state.current and state.current.level is Level.SCHOOL:
+        return  # of a school nobody is asked
     if act.name == "add_signer" and state.current:
         signer = SECOND[state.current.level]
+        if signer.account_id in state.signers:
+            return
         others = tuple(a for a in asked if a.account_id != signer.account_id)
         for place in ("before", "after"):
             yield position, signed, opened, assignee, (*others, _asked(signer, place)), last
@@ -136,6 +157,8 @@ def after(node: Node, stages: tuple[Stage, ...], act: Act, who: Actor, given: Br
         signer = SECOND[state.current.level]
         yield position, signed, opened, assignee, (*(a for a in asked if a.kind != "consult"), _view(signer)), last
         return
+    if act.name == "cosign" and given.agreed and assignee == who.account_id:
+        assignee = None
     if act.name in ("cosign", "reply"):
         asked = tuple(
             replace(a, agreed=given.agreed) if a.kind == act.answers and a.agreed is None else a for a in asked
@@ -161,7 +184,7 @@ def _view(asked: Actor) -> Asked:
 def steps(node: Node, stages: tuple[Stage, ...]) -> Iterator[tuple[Act, Actor, Node]]:
     """Everything that anybody can do from there."""
     state = state_of(node, stages)
-    for who in EVERYBODY:
+    for who in everybody(stages):
         for act in guards.open_acts(OFFERED, state, who):
             for bring in brought(act, state):
                 try:

@@ -8,7 +8,8 @@ from marshmallow import fields
 
 from services.plans.approval import queries
 from services.plans.approval.models import Plan
-from services.plans.calendar.rules import DAY, in_words
+from services.plans.calendar.rules import in_words
+from services.plans.terms import DAY
 from shared.schemas import Credits, DerivedNested, DerivedText, Schema
 
 
@@ -141,6 +142,27 @@ class ForecastOut(Schema):
     basis = fields.String()
 
 
+class ClaimOut(Schema):
+    """What one teacher asks to have recognised, and what it rests on."""
+
+    person_id = fields.String()
+    person_name = fields.String()
+    category = fields.String()
+    category_title = fields.String(attribute="sort.title")
+    obtained_on = fields.Date()
+    level = fields.String()
+    rank = fields.String()
+    count = fields.Integer(allow_none=True)
+    hours = Credits(allow_none=True)
+    item_id = fields.String()
+    hours_per_credit = Credits(allow_none=True)
+    appointed_on = fields.Date(allow_none=True)
+    credits = Credits(allow_none=True, metadata={"description": "申请认定的学分；null 为待定"})
+    issuer = fields.String()
+    document = fields.String()
+    plan_number = fields.String(metadata={"description": "所依据的年度申报方案；空为不需要或没有"})
+
+
 class RequestOut(Schema):
     """What somebody was asked, among reviewers."""
 
@@ -168,8 +190,9 @@ class ChangeOut(Schema):
 
 
 class AnswerOut(Schema):
-    """What the school said to a point."""
+    """What the school said to a point; `version`: with which it was, or is to be, sent."""
 
+    version = fields.Integer(attribute="round")
     verdict = fields.String()
     text = fields.String()
     by = fields.String(attribute="by_name")
@@ -186,7 +209,10 @@ class PointOut(Schema):
     text = fields.String(attribute="point.text")
     must = fields.Boolean(attribute="point.must")
     late = fields.Boolean(attribute="point.late", metadata={"description": "未一次性告知"})
-    answer = fields.Nested(AnswerOut, attribute="point.answer", allow_none=True)
+    answer = fields.Nested(AnswerOut, allow_none=True)
+    earlier_answers = DerivedNested(
+        AnswerOut, lambda one: one.answers[:-1], many=True, metadata={"description": "随已撤回的版本报送过的答复"}
+    )
     changes = fields.List(fields.Nested(ChangeOut))
 
 
@@ -236,6 +262,7 @@ class PlanOut(Schema):
     totals = fields.Nested(TotalsOut, attribute="content")
     covers = fields.List(fields.Nested(CoverOut), attribute="content.covers")
     forecast = fields.Nested(ForecastOut, attribute="content.forecast", allow_none=True)
+    claim = fields.Nested(ClaimOut, attribute="content.claim", allow_none=True)
     amends = fields.String(attribute="plan.amends_id", allow_none=True)
     superseded_by = fields.String(attribute="plan.superseded_by_id", allow_none=True)
     pending = DerivedText(lambda view: view.pending.value if view.pending else "")

@@ -43,9 +43,19 @@ def mark_change(plan: Plan, actor: Actor, what: str, now: datetime) -> None:
 
 def mark_author(session: Session, plan: Plan, actor: Actor, now: datetime) -> None:
     """Notes that the actor drafted, edited or submitted the plan (T11). The plan must be in the database."""
+    _keep_out(session, plan, actor.account_id, actor.person_id, now)
+
+
+def mark_subject(session: Session, plan: Plan, now: datetime) -> None:
+    """Notes for whom a claim is: whatever account she has, she has a part in it and never decides it (T11)."""
+    if plan.person_id is not None:
+        _keep_out(session, plan, plan.person_id, plan.person_id, now)
+
+
+def _keep_out(session: Session, plan: Plan, account_id: str, person_id: str | None, now: datetime) -> None:
     model: Any = PlanAuthor
     session.execute(
         outbox.insert(session, model)
-        .values(plan_id=plan.id, account_id=actor.account_id, person_id=actor.person_id, since=now)
+        .values(plan_id=plan.id, account_id=account_id, person_id=person_id, since=now)
         .on_conflict_do_nothing()
     )

@@ -38,6 +38,10 @@ class Surroundings:
     """Numbers of other submissions of that unit, kind and year, under way or approved."""
     like_last_year: bool = False
     """Says the same as last year's approved one."""
+    same_claims: tuple[str, ...] = ()
+    """Numbers of other claims for the same teacher that speak of the same thing, under way or approved."""
+    like_claims: tuple[str, ...] = ()
+    """Numbers of such claims of the same category in the running cycle."""
 
 
 def check(content: Content, around: Surroundings) -> list[Finding]:

@@ -9,8 +9,9 @@ from typing import Any
 
 from services.plans.approval.models import Plan
 from services.plans.approval.signatures import Interval, intervals
-from services.plans.calendar.rules import DAY, NoCalendar, WorkCalendar
+from services.plans.calendar.rules import NoCalendar, WorkCalendar
 from services.plans.routes import Stage
+from services.plans.terms import DAY
 from shared.errors import Conflict
 
 WARNING = 2 * DAY

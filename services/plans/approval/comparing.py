@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from services.plans import claims
 from services.plans.approval import content as contents
 from services.plans.approval.content import Content, Item
 
@@ -31,10 +33,11 @@ def compare(old: Content, new: Content, *, by_title: bool = False) -> list[Chang
     """Every difference, in the order of the form. `by_title`: between two plans, whose items have ids of their own."""
     found = [
         Change(name, label, contents.GROUP_OF[name], _words(getattr(old, name)), _words(getattr(new, name)))
-        for name, label in contents.BASIC_FIELDS.items()
+        for name, label in new.basics.items()
         if getattr(old, name) != getattr(new, name)
     ]
     found += _forecasts(old, new)
+    found += _claims(old, new)
     if old.covers != new.covers:
         before, after = ("、".join(cover.name for cover in c.covers) for c in (old, new))
         found.append(Change("covers", contents.SECTIONS["covers"], "substance", before, after))
@@ -65,6 +68,16 @@ def _forecasts(old: Content, new: Content) -> Iterator[Change]:
             yield Change(f"forecast.{name}", label, contents.GROUP_OF[name], before, after)
 
 
+def _claims(old: Content, new: Content) -> Iterator[Change]:
+    if old.claim is None or new.claim is None:
+        return
+    for name in claims.FIELDS:
+        before, after = old.claim.words(name), new.claim.words(name)
+        if before != after:
+            label = claims.label_of(new.claim.sort, name)
+            yield Change(f"claim.{name}", label, contents.GROUP_OF[name], before, after)
+
+
 def _items(old: Content, new: Content, by_title: bool) -> Iterator[Change]:
     before, after = _keyed(old.items, by_title), _keyed(new.items, by_title)
     for key, item in after.items():
@@ -83,7 +96,15 @@ def _items(old: Content, new: Content, by_title: bool) -> Iterator[Change]:
 
 
 def _keyed(items: Iterable[Item], by_title: bool) -> Mapping[Any, Item]:
-    return {((item.kind, item.title) if by_title else item.id): item for item in items}
+    if not by_title:
+        return {item.id: item for item in items}
+    # Items that share form and title go in their order: the second of them with the second.
+    seen: Counter[tuple[str, str]] = Counter()
+    found = {}
+    for item in items:
+        seen[item.kind, item.title] += 1
+        found[item.kind, item.title, seen[item.kind, item.title]] = item
+    return found
 
 
 def _attachments(old: Content, new: Content) -> Iterator[Change]:

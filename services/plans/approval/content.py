@@ -9,7 +9,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from services.plans import claims
 from services.plans.categories import credits_of
+from services.plans.claims import Claim
 
 ITEM_KINDS = {
     "school_training": "校本培训",
@@ -21,6 +23,8 @@ ITEM_KINDS = {
 """What may be planned (FAQ-Q8, Q11); `other` comes with its own standard (FAQ-Q10)."""
 SECTIONS = {"basics": "基本情况", "covers": "联合申报单位", "items": "研修项目", "attachments": "附件"}
 BASIC_FIELDS = {"school_year": "学年", "title": "方案名称", "aims": "目标与要求"}
+CLAIM_BASICS = {"school_year": "学年", "title": "事项名称", "aims": "说明"}
+"""The same of a claim."""
 FORECAST_FIELDS = {"teachers": "预判人数", "shortfall": "缺口学分合计", "basis": "预判依据"}
 ITEM_FIELDS = {
     "kind": "形式",
@@ -40,6 +44,9 @@ GROUP_OF = {
     "hours_per_credit": "substance", "teachers": "substance", "shortfall": "substance", "basis": "evidence",
     "assessment": "evidence", "records": "evidence", "held_from": "schedule", "held_to": "schedule",
     "audience": "schedule", "responsible": "schedule", "title": "basics", "aims": "basics",
+    "category": "substance", "obtained_on": "substance", "rank": "substance", "count": "substance",
+    "item_id": "substance", "appointed_on": "substance", "credits": "substance", "issuer": "evidence",
+    "document": "evidence",
 }  # fmt: skip
 """Field -> group of fields to which it belongs (`kinds.GROUPS`)."""
 
@@ -116,16 +123,22 @@ class Content:
     attachments: tuple[Attachment, ...]
     covers: tuple[Cover, ...] = ()
     forecast: Forecast | None = None
+    claim: Claim | None = None
 
     @property
     def hours(self) -> Decimal:
-        """Hours of all items together."""
-        return sum((item.hours for item in self.items), Decimal(0))
+        """Hours of all items together, or of a claim."""
+        return sum((item.hours for item in self.items), (self.claim and self.claim.hours) or Decimal(0))
 
     @property
     def credits(self) -> Decimal:
-        """Credits of all items together, for who passes them all."""
-        return sum((item.credits for item in self.items), Decimal(0))
+        """Credits of all items together, for who passes them all; those that a claim asks for."""
+        return sum((item.credits for item in self.items), (self.claim and self.claim.credits) or Decimal(0))
+
+    @property
+    def basics(self) -> dict[str, str]:
+        """Fields of the first part -> words."""
+        return CLAIM_BASICS if self.claim else BASIC_FIELDS
 
     def dump(self) -> dict[str, Any]:
         """JSON-ready and always the same for the same content: figures with two places, dates ISO."""
@@ -135,6 +148,7 @@ class Content:
             "attachments": [asdict(attachment) for attachment in self.attachments],
             "covers": [asdict(cover) for cover in self.covers],
             "forecast": {key: _plain(value) for key, value in asdict(self.forecast).items()} if self.forecast else None,
+            "claim": self.claim.dump() if self.claim else None,
         }
 
     def digest(self) -> str:
@@ -143,8 +157,13 @@ class Content:
 
     def places(self) -> dict[tuple[str, str], str]:
         """(section, field) -> words, for every place that a reviewer's point may be tied to (N1)."""
-        found = {("basics", ""): SECTIONS["basics"], ("items", ""): SECTIONS["items"]}
-        found |= {("basics", name): label for name, label in BASIC_FIELDS.items()}
+        found = {("basics", ""): SECTIONS["basics"]}
+        found |= {("basics", name): label for name, label in self.basics.items()}
+        if self.claim:
+            sort = self.claim.sort
+            found |= {("basics", f"claim.{name}"): claims.label_of(sort, name) for name in claims.fields_of(sort)}
+        else:
+            found[("items", "")] = SECTIONS["items"]
         if self.forecast:
             found |= {("basics", f"forecast.{name}"): label for name, label in FORECAST_FIELDS.items()}
         if self.covers:
@@ -186,6 +205,7 @@ def load(stored: dict[str, Any]) -> Content:
             "attachments": tuple(Attachment(**a) for a in stored["attachments"]),
             "covers": tuple(Cover(**c) for c in stored.get("covers", ())),
             "forecast": forecast_of(stored.get("forecast")),
+            "claim": claims.load(stored.get("claim")),
         }
     )
 

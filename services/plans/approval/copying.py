@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.plans import terms
+from services.plans import kinds, terms
 from services.plans.approval import content as contents
 from services.plans.approval import queries
 from services.plans.approval.drafting import create_plan
@@ -29,6 +29,8 @@ def copy_plan(session: Session, actor: Actor, plan_id: str, purpose: str) -> Pla
     source = queries.find_plan(session, actor, plan_id, lock=True)
     if not queries.is_owner(actor, source):
         raise NotAllowed("只有申报单位的管理员可以据此起草。")
+    if kinds.KINDS[source.kind].claims:
+        raise Conflict("认定申请不能修订或复制；如有错误，请申请作废后另行申请。")
     if source.status != Status.APPROVED or source.superseded_by_id is not None:
         raise Conflict("只有有效的已通过方案可以修订或作为下一学年的起点。")
     content = queries.frozen(session, source)

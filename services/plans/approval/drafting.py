@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.plans import kinds, routes, terms, workflow
+from services.plans.approval import claiming, queries
 from services.plans.approval import content as contents
-from services.plans.approval import queries
-from services.plans.approval.changes import mark_author, mark_change, require_version
+from services.plans.approval.changes import mark_author, mark_change, mark_subject, require_version
 from services.plans.approval.models import Plan, PlanAttachment, PlanItem
 from services.plans.files import Upload
 from services.plans.models import next_number
@@ -42,6 +42,7 @@ def create_plan(
     kind: str = "school_plan",
     covers: Sequence[str] = (),
     forecast: Mapping[str, Any] | None = None,
+    claim: Mapping[str, Any] | None = None,
     unit_code: str | None = None,
     amends_id: str | None = None,
 ) -> Plan:
@@ -81,9 +82,12 @@ def create_plan(
         created_by_name=actor.name,
         created_at=now,
     )
-    _fill(session, plan, school_year, title, aims, items, covers, forecast)
+    if sort.claims:
+        plan.person_id = actor.person_id if sort.personal else (claim or {}).get("person_id")
+    _fill(session, plan, school_year, title, aims, items, covers, forecast, claim)
     session.add(plan)
     _edited(session, plan, actor, now)
+    mark_subject(session, plan, now)
     return plan
 
 
@@ -99,10 +103,11 @@ def change_plan(
     items: Sequence[Mapping[str, Any]],
     covers: Sequence[str] = (),
     forecast: Mapping[str, Any] | None = None,
+    claim: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Replaces the working copy. Raises `Conflict` when it has changed since `version`, or is not with the school."""
     plan = _editable(session, actor, plan_id, version)
-    _fill(session, plan, school_year, title, aims, items, covers, forecast)
+    _fill(session, plan, school_year, title, aims, items, covers, forecast, claim)
     _edited(session, plan, actor, utc_now())
     return plan
 
@@ -186,6 +191,7 @@ def _fill(
     items: Sequence[Mapping[str, Any]],
     covers: Sequence[str],
     forecast: Mapping[str, Any] | None,
+    claim: Mapping[str, Any] | None,
 ) -> None:
     """The working copy; an item that names its id stays the same item, so that versions can be compared."""
     sort = kinds.KINDS[plan.kind]
@@ -199,6 +205,8 @@ def _fill(
     )
     if strangers := [path for path in covers if path not in allowed or not sort.covers]:
         wrong["covers"] = [f"不能联合申报：{'、'.join(strangers)}；只有中心校可为本县的村小、教学点联合申报。"]
+    if sort.claims and not claim:
+        wrong["claim.category"] = ["请填写申请认定的事项。"]
     if wrong:
         raise Invalid("有内容需要改正。", fields=wrong)
     plan.school_year, plan.title, plan.aims = school_year, title.strip(), aims.strip()
@@ -207,6 +215,8 @@ def _fill(
     if sort.forecast and forecast:
         shortfall = f"{forecast['shortfall']:.2f}"
         plan.forecast = {"teachers": forecast["teachers"], "shortfall": shortfall, "basis": forecast["basis"].strip()}
+    if sort.claims and claim:
+        claiming.fill(session, plan, school_year, claim)
     known = {item.id: item for item in plan.items}
     kept: list[PlanItem] = []
     for position, values in enumerate(items):

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
-from services.plans import terms
-from services.plans.approval import comparing, copying, drafting, form_values, operations, queries, recording
+from services.plans import claims, terms
+from services.plans.approval import claiming, comparing, copying, drafting, form_values, operations, queries, recording
 from services.plans.approval import typed as typed_drafts
 from services.plans.approval.content import ITEM_KINDS
 from services.plans.approval.form_values import Values
@@ -23,6 +23,7 @@ from services.plans.edge import by_field, file_store, look_at
 from services.plans.kinds import KINDS, OWNERS, Kind
 from services.plans.workflow import WITH_SCHOOL
 from shared.database import utc_now
+from shared.directory import PersonCopy
 from shared.errors import DomainError, Invalid, NotAllowed
 from shared.ui.filters import CHINA
 from shared.web import actor, allow, expected_version, once, reading, repeatable, transaction
@@ -37,8 +38,9 @@ def new() -> str:
     kind = _kind(request.args.get("kind"))
     year = terms.school_year_of(terms.china_date(utc_now()))
     empty: Values = {"school_year": year, "title": "", "aims": "", "items": [], "covers": [], "answers": None}
+    chosen = {"category": request.args.get("category", ""), "person_id": request.args.get("person", "")}
     with reading() as session:
-        return _form(session, kind, None, {**empty, "forecast": {}})
+        return _form(session, kind, None, {**empty, "forecast": {}, "claim": chosen if kind.claims else {}})
 
 
 @bp.post("/new")
@@ -190,7 +192,11 @@ def _form(session: Session, kind: Kind, plan: Plan | None, values: Values, **mor
     for point in points:
         places.setdefault(point.at, []).append(point)
     context: dict[str, Any] = {"errors": {}, "detail": "", "version": version, "conflict": False, **more}
-    labels = form_values.labels(len(values["items"]))
+    if kind.claims:
+        context |= _claim_context(session, kind, plan, values)
+        if context["category"] is None or context["teacher"] is None:
+            return render_template("plans/claim_new.html", kind=kind, kept=kept, **context)
+    labels = form_values.labels(len(values["items"]), kind)
     # A sentence that names its place already needs no second name.
     named = {name for name, said in context["errors"].items() if any("项目 " in sentence for sentence in said)}
     return render_template(
@@ -218,3 +224,23 @@ def _form(session: Session, kind: Kind, plan: Plan | None, values: Values, **mor
             **context,
         },
     )
+
+
+def _claim_context(session: Session, kind: Kind, plan: Plan | None, values: Values) -> Values:
+    """What the form of a claim shows besides: its category, whose it is, what the register and the plans say."""
+    said: Any = values["claim"]
+    category, person = (said[k] if isinstance(said, dict) else getattr(said, k) for k in ("category", "person_id"))
+    sort = claims.categories().get(category)
+    paths = [plan.unit_path] if plan else [post.unit.path for post in actor().posts_of(kind.owner)]
+    people = [one for path in paths for one in session.scalars(claiming.teachers(path).order_by(PersonCopy.name))]
+    whose = actor().person_id if kind.personal else person
+    return {
+        "category": sort,
+        "categories": [(one.key, one.title) for one in claims.categories().values()],
+        "level_choices": [(one, claims.titles("level")[one]) for one in (sort.levels if sort else ())],
+        "rank_choices": [(one, claims.titles("rank")[one]) for one in (sort.ranks if sort else ())],
+        "teacher": next((one for one in people if one.person_id == whose), None),
+        "people": [] if kind.personal else [(one.person_id, f"{one.name} {one.masked_identity}") for one in people],
+        "plan_items": claiming.items(session, paths[0]) if paths else [],
+        "chosen": {"category": category, "person": person},
+    }

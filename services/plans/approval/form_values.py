@@ -10,6 +10,7 @@ from marshmallow import ValidationError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
+from services.plans import claims
 from services.plans.approval import content as contents
 from services.plans.approval import drafting
 from services.plans.approval.content import Content, Cover, Forecast, Item
@@ -44,6 +45,7 @@ def read(form: MultiDict[str, str], kind: Kind) -> Values:
         "items": form_rows(form, "items", given=given),
         "covers": form.getlist("covers"),
         "forecast": {name: form.get(f"forecast.{name}", "").strip() for name in contents.FORECAST_FIELDS},
+        "claim": {name: form.get(f"claim.{name}", "").strip() for name in ("person_id", *claims.FIELDS)},
         "answers": form_rows(form, "answers", given=("number",)),
         "unit_code": form.get("unit_code") or None,
     }
@@ -57,6 +59,7 @@ def stored(plan: Plan) -> Values:
         "items": content.items,
         "covers": [cover.unit_path for cover in content.covers],
         "forecast": content.forecast,
+        "claim": content.claim,
         "answers": None,
     }
 
@@ -70,6 +73,7 @@ def load(values: Values, kind: Kind) -> tuple[Values, list[Values]]:
         "items": [without_blanks(row) for row in values["items"]],
         "covers": values["covers"] if kind.covers else [],
         "forecast": (forecast or None) if kind.forecast else None,
+        "claim": without_blanks(values["claim"]) if kind.claims else None,
         "unit_code": values["unit_code"],
     }
     rows = [without_blanks(row) for row in values["answers"]]
@@ -106,7 +110,14 @@ def as_content(session: Session, plan: Plan, loaded: Values) -> Content:
         ),
         covers=tuple(Cover(unit_path=unit.path, name=unit.name, kind=unit.kind) for unit in covers),
         forecast=Forecast(**loaded["forecast"]) if loaded["forecast"] else None,
+        claim=_claim(plan.content().claim, loaded.get("claim")),
     )
+
+
+def _claim(known: claims.Claim | None, loaded: Mapping[str, Any] | None) -> claims.Claim | None:
+    if known is None or not loaded:
+        return known
+    return replace(known, **{name: loaded[name] for name in claims.fields_of(known.sort) if name != "category"})
 
 
 def asked(points: Iterable[PlanPoint], values: Values) -> list[Asked]:
@@ -136,10 +147,12 @@ def _name(lasting: str, places: Mapping[str, int]) -> str:
     return f"items.{places[item]}" + (f".{field}" if field else "")
 
 
-def labels(count: int) -> dict[str, str]:
+def labels(count: int, kind: Kind | None = None) -> dict[str, str]:
     """Field -> words, for the list of what is to be mended."""
-    found = {**contents.BASIC_FIELDS, "items": "研修项目", "covers": "联合申报单位", "attachments": "附件"}
+    basics = contents.CLAIM_BASICS if kind is not None and kind.claims else contents.BASIC_FIELDS
+    found = {**basics, "items": "研修项目", "covers": "联合申报单位", "attachments": "附件"}
     found |= {f"forecast.{name}": label for name, label in contents.FORECAST_FIELDS.items()}
+    found |= {f"claim.{name}": label for name, label in {"person_id": "教师", **claims.FIELDS}.items()}
     for number in range(count):
         found |= {
             f"items.{number}.{name}": f"项目 {number + 1} · {label}" for name, label in contents.ITEM_FIELDS.items()

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Boolean, CheckConstraint, Date, ForeignKey, Index, Integer, String, Text, event, inspect, text
 from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
 
+from services.plans import claims
 from services.plans.approval import content
 from services.plans.models import Base
 from services.plans.workflow import Pending, Status
@@ -32,7 +33,8 @@ class Plan(Base):
             " = (reviewing_path IS NOT NULL AND stage IS NOT NULL AND entered_at IS NOT NULL)",
             name="one_queue",
         ),
-        # The order of a queue, and all that says whose turn it is: what waits is counted without reading the table.
+        # The order of a queue, all that says whose turn it is, and what it is filtered by: what waits is counted
+        # without reading the table.
         Index(
             "ix_plans_waiting",
             "reviewing_path",
@@ -48,6 +50,11 @@ class Plan(Base):
                 "unit_path",
                 "kind",
                 "status",
+                "unit_kind",
+                "submitted_year",
+                "round",
+                "claimed_by",
+                "flags",
             ],
             postgresql_where=text("reviewing_path IS NOT NULL"),
             sqlite_where=text("reviewing_path IS NOT NULL"),
@@ -57,6 +64,14 @@ class Plan(Base):
         Index("ix_plans_due", "due_at", "id"),
         Index("ix_plans_unit", "unit_path", "id"),
         Index("ix_plans_year", "unit_path", "kind", "submitted_year"),
+        Index("ix_plans_submitted", "submitted_year", "unit_path"),
+        Index(
+            "ix_plans_person",
+            "person_id",
+            "id",
+            postgresql_where=text("person_id IS NOT NULL"),
+            sqlite_where=text("person_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(IdType, primary_key=True, default=new_id)
@@ -74,6 +89,10 @@ class Plan(Base):
     """Joint plan: `[{unit_path, name, kind}]` of the further units."""
     forecast: Mapped[dict[str, Any] | None] = mapped_column(JsonType)
     """Fallback scheme: `{teachers, shortfall, basis}`."""
+    claim: Mapped[dict[str, Any] | None] = mapped_column(JsonType)
+    """Claim: `claims.Claim` as JSON."""
+    person_id: Mapped[str | None] = mapped_column(IdType)
+    """Claim: the teacher for whom it is; she sees it, and never decides it."""
     amends_id: Mapped[str | None] = mapped_column(ForeignKey("plans.id"), index=True)
     """The approved submission that this one is to replace."""
     superseded_by_id: Mapped[str | None] = mapped_column(IdType)
@@ -135,6 +154,12 @@ class Plan(Base):
 
     items: Mapped[list[PlanItem]] = relationship(order_by="PlanItem.position", cascade="all, delete-orphan")
     attachments: Mapped[list[PlanAttachment]] = relationship(order_by="PlanAttachment.uploaded_at, PlanAttachment.id")
+    present: Mapped[PlanVersion | None] = relationship(
+        primaryjoin="and_(Plan.id == foreign(PlanVersion.plan_id), Plan.round == foreign(PlanVersion.number))",
+        viewonly=True,
+        lazy="raise",
+    )
+    """The last frozen version, where it was read with the row: the session then has it at hand."""
 
     def content(self) -> content.Content:
         """The working copy as it would be submitted now."""
@@ -148,6 +173,7 @@ class Plan(Base):
             attachments=tuple(file.content() for file in self.attachments if file.removed_at is None),
             covers=tuple(content.Cover(**cover) for cover in self.covers or ()),
             forecast=content.forecast_of(self.forecast),
+            claim=claims.load(self.claim),
         )
 
 

@@ -11,14 +11,14 @@ from sqlalchemy.orm import Session
 
 from services.plans import guards, kinds, needs, routes, terms
 from services.plans.acts import ACTS
-from services.plans.approval import clock, queries, recording, signatures, staffing, superseding, telling
+from services.plans.approval import claiming, clock, queries, recording, signatures, staffing, superseding, telling
 from services.plans.approval import content as contents
 from services.plans.approval.changes import mark_author, mark_change, require_version
 from services.plans.approval.models import Plan
 from services.plans.approval.trail import PlanLine
 from services.plans.calendar.queries import calendar
 from services.plans.workflow import Act, Brought, By, Need, Pending, Position, State, Status
-from shared.actors import Actor
+from shared.actors import Actor, Level
 from shared.database import utc_now
 from shared.errors import Invalid, NotFound
 
@@ -73,8 +73,10 @@ def carry_out(session: Session, actor: Actor, plan: Plan, act: Act, what: What) 
     now = utc_now()
     if act.freezes and plan.round == 0:
         plan.route = routes.route_in_force(plan.kind, terms.china_date(now), plan.unit_path).key
+    if act.freezes:
+        claiming.rest_on_plan(session, plan)
     lines = queries.trail(session, plan, points=act.freezes or bool(what.points))
-    _around = queries.around(session, plan)  # held: the units and offices that are asked for below are then at hand
+    _around = staffing.around(session, plan)  # held: the units and offices that are asked for below are then at hand
     state = queries.state_of(session, plan, lines)
     post = guards.guard(act, state, actor, kinds.KINDS[plan.kind].noun)
     content = plan.content() if act.freezes else None
@@ -84,6 +86,8 @@ def carry_out(session: Session, actor: Actor, plan: Plan, act: Act, what: What) 
     needs.require(act, state, brought)
 
     details: dict[str, Any] = {key: value for key in ("category", "document", "days") if (value := getattr(what, key))}
+    if act.answers and brought.request is not None:
+        details["request"] = brought.request.id
     if act.freezes and content is not None:
         details |= recording.lapsing(session, plan, lines, state, content)
         state = recording.without(state, details.get("lapsed", {}))
@@ -96,6 +100,9 @@ def carry_out(session: Session, actor: Actor, plan: Plan, act: Act, what: What) 
     line.id = recording.line_id(lines)
     line.strikes_id = _strikes(act, state, brought, what, lines)
     line.took_minutes, line.in_time = recording.timing(act, lines, state, days, now)
+    if act.decides and not (state.current and state.current.level is Level.SCHOOL):
+        line.region_path = kinds.region_of(plan.kind, plan.unit_path)
+        line.school_year, line.plan_kind = plan.submitted_year, plan.kind
     if what.points:
         line.points = recording.points(session, plan, lines, line, what.points, places)
     moved = _move(plan, state, position, path, now)
@@ -110,7 +117,6 @@ def carry_out(session: Session, actor: Actor, plan: Plan, act: Act, what: What) 
     if act.requests:
         staffing.ask(session, plan, act, line, targets, what, actor, now)
     if act.freezes:
-        recording.fix_answers(session, plan, lines)
         mark_author(session, plan, actor, now)
     telling.tell(session, plan, act, state, line, now)
     return plan
@@ -245,6 +251,8 @@ def _effects(
         plan.policy_category = what.category
     if act.answers and brought.request is not None:
         staffing.answer(session, brought.request, what, act, now)
+        if act.signs and what.agreed and plan.assignee_id in (actor.account_id, brought.request.account_id):
+            plan.assignee_id = plan.assignee_name = None  # who has signed does not decide as well (T11)
     still_open = any(asked.agreed is None for asked in state.asked)
     if still_open and (plan.entered_at is None or state.stage != plan.stage):
         staffing.end_requests(session, plan, "ended", now)

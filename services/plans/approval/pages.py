@@ -18,9 +18,10 @@ from services.plans.approval import content as contents
 from services.plans.approval.api import SEE, comparison, send_attachment, who
 from services.plans.approval.models import Plan, PlanVersion
 from services.plans.approval.words import FLAG_TITLES, MARKED_KINDS, TONES
-from services.plans.calendar.rules import DAY, in_words
+from services.plans.calendar.rules import in_words
 from services.plans.categories import TRAINING_LEVELS
 from services.plans.edge import plain
+from services.plans.terms import DAY
 from services.plans.workflow import POLICY_CATEGORIES as CATEGORIES
 from services.plans.workflow import Status
 from shared.errors import Conflict, Invalid, NotFound
@@ -40,10 +41,11 @@ OFFERED = ("submit", "withdraw", "ask_withdraw", "abandon", "ask_void", "remind"
 def mine() -> str:
     """What the actor's units have filed, newest first."""
     chosen, kind = request.args.get("status", ""), request.args.get("kind", "")
+    draftable = typed.draftable(actor())
+    # Claims have a list of their own, unless somebody files nothing else.
+    apart = [one for one in draftable if one.key == kind] or [one for one in draftable if not one.claims] or draftable
     with reading() as session:
-        own = queries.own_plans(actor())
-        if kind in kinds.KINDS:
-            own = own.where(Plan.kind == kind)
+        own = queries.own_plans(actor()).where(Plan.kind.in_([one.key for one in apart]))
         tabs = _tabs(session, own, "plans_pages.mine", chosen, kind=kind or None)
         found = own.where(Plan.status == chosen) if chosen in set(Status) else own
         rows = page(session, found, [Plan.id], cursor=request.args.get("cursor"), descending=True)
@@ -53,7 +55,7 @@ def mine() -> str:
             tabs=tabs,
             rows=rows,
             last=last,
-            draftable=typed.draftable(actor()),
+            draftable=apart,
             kind=kind,
             **_words(),
         )
@@ -150,7 +152,10 @@ def _detail(session: Session, plan_id: str, tab: str, typed: dict[str, str] | No
         opened=_opened(view),
         holder=queries.holder(session, plan),
         route=routes.routes()[plan.route],
-        copies=view.owner and plan.status == Status.APPROVED and plan.superseded_by_id is None,
+        copies=view.owner
+        and plan.status == Status.APPROVED
+        and plan.superseded_by_id is None
+        and not kinds.KINDS[plan.kind].claims,
         successor=_successor(session, view),
         compared=_compared(session, plan) if tab == "compare" else None,
         typed=typed or {},
@@ -203,8 +208,9 @@ def _compared(session: Session, plan: Plan) -> dict[str, Any]:
 
 def _pages(plan: Plan, tab: str, begun: bool) -> list[dict[str, Any]]:
     """The tabs; what needs a submitted version is there from the first one on."""
+    noun = kinds.KINDS[plan.kind].noun if kinds.KINDS[plan.kind].claims else "方案"
     found = [
-        _tab(title, "plans_pages.show", None, tab == name, plan_id=plan.id, tab=name)
+        _tab(title.replace("方案", noun), "plans_pages.show", None, tab == name, plan_id=plan.id, tab=name)
         for name, title in TABS.items()
         if plan.round or name != "compare"
     ]

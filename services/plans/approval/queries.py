@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, case, false, func, or_, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from services.plans import kinds, routes, terms, workflow
 from services.plans.acts import ACTS
-from services.plans.approval import checks, comparing, signatures
+from services.plans.approval import checks, claiming, comparing, signatures
 from services.plans.approval import content as contents
 from services.plans.approval.models import Plan, PlanAttachment, PlanAuthor, PlanVersion
 from services.plans.approval.trail import PlanLine, PlanPoint, PlanRequest
@@ -24,15 +24,12 @@ from shared.errors import Conflict, Invalid, NotFound
 
 # Read at every act: made once, since making a statement anew costs more than sending it.
 _TRAIL = select(PlanLine).where(PlanLine.plan_id == bindparam("plan")).order_by(PlanLine.id)
-_POINTS = selectinload(PlanLine.points).selectinload(PlanPoint.answer)
+_POINTS = selectinload(PlanLine.points).selectinload(PlanPoint.answers)
+_PRESENT = joinedload(Plan.present)
 _AUTHORS = select(PlanAuthor.account_id, PlanAuthor.person_id).where(PlanAuthor.plan_id == bindparam("plan"))
 _REQUESTS = select(PlanRequest).where(PlanRequest.plan_id == bindparam("plan")).order_by(PlanRequest.id)
-_ASKING = frozenset(name for name, act in ACTS.items() if act.requests)
-_AROUND = (
-    select(UnitCopy, OfficeCopy)
-    .outerjoin(OfficeCopy, and_(OfficeCopy.unit_path == UnitCopy.path, OfficeCopy.office == Office.PLAN_REVIEW.value))
-    .where(UnitCopy.path.in_(bindparam("paths", expanding=True)))
-)
+ASKING = frozenset(name for name, act in ACTS.items() if act.requests)
+"""Acts by which somebody is asked something: without such a line there is no request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +44,15 @@ class Listed:
 
 
 def visible_plans(actor: Actor) -> Select[Plan]:
-    """One's own unit's plans, and for reviewers those of their area that were submitted at least once."""
+    """One's own unit's plans, and for reviewers those of their area that were submitted at least once.
+
+    A school's administrator reviews what its teachers claim; a teacher sees what the school claims for her.
+    """
     area: list[ColumnElement[bool]] = [
-        and_(under(Plan.unit_path, post.unit.path), Plan.round > 0) for post in actor.posts_of(Office.PLAN_REVIEW)
+        and_(under(Plan.unit_path, post.unit.path), Plan.round > 0) for post in actor.posts_of(*routes.deciders())
     ]
+    if actor.person_id is not None and actor.holds(Office.TEACHER):
+        area.append(and_(Plan.person_id == actor.person_id, Plan.round > 0))
     return select(Plan).where(or_(is_own(actor), *area))
 
 
@@ -60,12 +62,17 @@ def own_plans(actor: Actor) -> Select[Plan]:
 
 
 def is_own(actor: Actor) -> ColumnElement[bool]:
-    """Drafted in one of the actor's posts: kind and unit both fit."""
+    """Drafted in one of the actor's posts: kind and unit both fit, and of a personal kind the person."""
     own: list[ColumnElement[bool]] = []
     for office in kinds.OWNERS:
         paths = [post.unit.path for post in actor.posts_of(office)]
         if paths:
-            own.append(and_(Plan.unit_path.in_(paths), Plan.kind.in_(kinds.owned_by(office))))
+            every, personal = kinds.owned_by(office), kinds.owned_by(office, personal=True)
+            mine: ColumnElement[bool] = Plan.kind.in_(every)
+            if personal:
+                hers = and_(Plan.kind.in_(personal), Plan.person_id == (actor.person_id or ""))
+                mine = or_(Plan.kind.in_([one for one in every if one not in personal]), hers)
+            own.append(and_(Plan.unit_path.in_(paths), mine))
     return or_(false(), *own)
 
 
@@ -96,7 +103,8 @@ def find_plan(session: Session, actor: Actor, plan_id: str, *, lock: bool = Fals
     """The plan, locked until the commit if it is to be changed. Raises `NotFound` outside what the actor may see."""
     query = visible_plans(actor).where(Plan.id == plan_id)
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
+        # What is decided is the frozen version: it comes in the same statement.
+        query = query.options(_PRESENT).with_for_update(of=Plan).execution_options(populate_existing=True)
     plan = session.scalar(query)
     if plan is None:
         raise NotFound()
@@ -117,28 +125,37 @@ def state_of(session: Session, plan: Plan, lines: Sequence[Any] | None = None) -
     lines = trail(session, plan) if lines is None else lines
     authors = session.execute(_AUTHORS, {"plan": plan.id}).all()
     proposal = next((line for line in reversed(lines) if line.act == "refuse"), None)
-    proposer = [who for who in (proposal.actor_account, proposal.actor_person) if who] if proposal else []
+    proposer = _who(proposal.actor_account, proposal.actor_person) if proposal else frozenset[str]()
+    signed = signatures.standing(lines)
+    approval = signed[str(plan.stage)] if plan.pending == Pending.COSIGN else None
+    approver = (approval.actor_account, approval.actor_person, approval.for_account) if approval else ()
     return workflow.State(
         status=Status(plan.status),
         stage=plan.stage,
         stages=stages_of(plan),
         unit_path=plan.unit_path,
         owner=kinds.KINDS[plan.kind].owner,
+        person_id=plan.person_id if kinds.KINDS[plan.kind].personal else None,
         holder=holder(session, plan),
         authors=frozenset(value for row in authors for value in row if value),
         reviewing_path=plan.reviewing_path,
         pending=Pending(plan.pending) if plan.pending else None,
-        signed=frozenset(signatures.standing(lines)),
+        signed=frozenset(signed),
         opened=plan.opened_at is not None,
         assignee=plan.assignee_id,
         assignee_name=plan.assignee_name or "",
-        proposer=frozenset(proposer) if plan.pending == Pending.REFUSAL else frozenset(),
+        proposer=proposer if plan.pending == Pending.REFUSAL else frozenset(),
+        approver=_who(*approver),
         last=signatures.last_decision(lines),
         # Whoever was asked anything, a line says so.
-        asked=tuple(_asked(session, plan, lines)) if any(line.act in _ASKING for line in lines) else (),
+        asked=tuple(_asked(session, plan, lines)) if any(line.act in ASKING for line in lines) else (),
         superseded=plan.superseded_by_id is not None,
         recorded=frozenset(line.actor_account for line in lines),
     )
+
+
+def _who(*known: str | None) -> frozenset[str]:
+    return frozenset(one for one in known if one)
 
 
 def requests_of(session: Session, plan: Plan) -> list[PlanRequest]:
@@ -149,18 +166,23 @@ def requests_of(session: Session, plan: Plan) -> list[PlanRequest]:
 def _asked(session: Session, plan: Plan, lines: Sequence[Any]) -> list[Asked]:
     """Requests that count: those of the present visit, and whatever is still open."""
     found, by = [], {line.id: line.actor_account for line in lines}
+    replied = [line for line in lines if "request" in line.details]
+    replies = {line.details["request"]: _who(line.actor_account, line.actor_person) for line in replied}
     for row in requests_of(session, plan):
         answered = row.closed_why == "answered"
         if row.closed_at is not None and not (answered and row.entered_at == plan.entered_at):
             continue
         agreed = row.agreed if row.kind == "cosign" else (True if answered else None)
-        who = (row.asked_account, row.asked_name)
-        found.append(Asked(row.id, row.kind, *who, row.blocking, row.position, agreed, by.get(row.line_id, "")))
+        asked = (row.asked_account, row.asked_name, row.blocking, row.position)
+        who = replies.get(row.id, frozenset())
+        found.append(Asked(row.id, row.kind, *asked, agreed, by.get(row.line_id, ""), row.asked_path, who))
     return found
 
 
 def findings(session: Session, plan: Plan, content: contents.Content) -> list[checks.Finding]:
     """What the checks say of a content of this plan."""
+    if content.claim is not None:
+        return claiming.findings(session, plan, content, content.claim)
     others = select(Plan.number).where(
         Plan.unit_path == plan.unit_path,
         Plan.kind == plan.kind,
@@ -182,7 +204,9 @@ def findings(session: Session, plan: Plan, content: contents.Content) -> list[ch
 
 
 def last_years_plan(session: Session, plan: Plan, school_year: str) -> Plan | None:
-    """The unit's approved submission of the same kind for the school year before (N31)."""
+    """The unit's approved submission of the same kind for the school year before (N31); claims have none."""
+    if kinds.KINDS[plan.kind].claims:
+        return None
     return session.scalar(
         select(Plan)
         .where(
@@ -225,17 +249,10 @@ def holder(session: Session, plan: Plan) -> str:
 
 
 def reviewing_units(session: Session, unit_path: str) -> dict[Level, UnitCopy]:
-    """The units above a school by level, as far as this service has heard of them."""
-    units = [session.get(UnitCopy, path) for path in list(ancestors(unit_path))[1:]]
-    return {Level(unit.level): unit for unit in units if unit is not None}
-
-
-def around(session: Session, plan: Plan) -> list[Any]:
-    """The units over a plan's and their reviewers' offices, in one statement.
-
-    While the caller holds the answer, the session has them at hand: `reviewing_units` and `holder` send nothing.
-    """
-    return list(session.execute(_AROUND, {"paths": list(ancestors(plan.unit_path))}))
+    """The units above a unit by level, as far as this service has heard of them; a school is its own lowest."""
+    units = [session.get(UnitCopy, path) for path in ancestors(unit_path)]
+    known = {Level(unit.level): unit for unit in units if unit is not None}
+    return {level: unit for level, unit in known.items() if level is Level.SCHOOL or unit.path != unit_path}
 
 
 def versions_of(session: Session, plan: Plan) -> list[PlanVersion]:
@@ -255,8 +272,10 @@ def last_lines(session: Session, plan_ids: Sequence[str]) -> dict[str, PlanLine]
 
 
 def is_owner(actor: Actor, plan: Plan) -> bool:
-    """Whether the actor drafts for the plan's unit."""
-    return actor.post_at(plan.unit_path, kinds.KINDS[plan.kind].owner) is not None
+    """Whether the actor drafts for the plan's unit, or files it for herself."""
+    sort = kinds.KINDS[plan.kind]
+    hers = not sort.personal or actor.person_id == plan.person_id
+    return hers and actor.post_at(plan.unit_path, sort.owner) is not None
 
 
 def content_for(session: Session, actor: Actor, plan: Plan) -> contents.Content:

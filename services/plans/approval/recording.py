@@ -15,7 +15,8 @@ from services.plans.approval import content as contents
 from services.plans.approval.changes import mark_author
 from services.plans.approval.models import Plan, PlanVersion
 from services.plans.approval.trail import PlanAnswer, PlanLine, PlanPoint
-from services.plans.calendar.rules import DAY, NoCalendar, WorkCalendar
+from services.plans.calendar.rules import NoCalendar, WorkCalendar
+from services.plans.terms import DAY
 from services.plans.workflow import WITH_SCHOOL, Act, By, Position, State, Status
 from shared.actors import SYSTEM, Actor, Post
 from shared.database import new_id, utc_now
@@ -91,6 +92,7 @@ def line_of(
         actor_person=actor.person_id,
         actor_name=actor.name,
         for_name=post.for_name,
+        for_account=post.for_account or None,
         unit_path=post.unit.path,
         body=post.body,
         # What the school does is its own act, wherever the plan lay at that moment.
@@ -246,13 +248,13 @@ def open_return(plan: Plan, lines: Sequence[PlanLine]) -> PlanLine | None:
 
 
 def unanswered(plan: Plan, lines: Sequence[PlanLine]) -> list[int]:
-    """Numbers of the points of the open return that have no answer yet."""
+    """Numbers of the points of the open return that have no answer yet for the next version."""
     line = open_return(plan, lines)
-    return [point.number for point in line.points if not point.answered] if line else []
+    return [point.number for point in line.points if not point.answer_for(plan.round + 1)] if line else []
 
 
 def answer_points(session: Session, actor: Actor, plan_id: str, answers: Sequence[Mapping[str, Any]]) -> Plan:
-    """Notes the school's answers `{number, verdict, text}` to the open return; they count with the resubmission (N1).
+    """Notes the school's answers `{number, verdict, text}` to the open return, to go with the next version (N1).
 
     Raises `Invalid` for a number that there is not, or an explanation without text; `Conflict` when nothing is open.
     """
@@ -271,10 +273,11 @@ def answer_points(session: Session, actor: Actor, plan_id: str, answers: Sequenc
         elif given["verdict"] == "explained" and len(text) < 2:
             wrong[f"answers.{number}"] = ["选“说明”时请写明情况。"]
         else:
-            row = known[number].answer or PlanAnswer(line_id=line.id, number=number)
+            row = known[number].answer_for(plan.round + 1)
+            if row is None:
+                row = PlanAnswer(line_id=line.id, number=number, round=plan.round + 1)
+                known[number].answers.append(row)
             row.verdict, row.text, row.by_name, row.at = given["verdict"], text, actor.name, utc_now()
-            row.round = None
-            known[number].answer = row
     if wrong:
         raise Invalid("有答复需要改正。", fields=wrong)
     if plan.status == Status.RETURNED:
@@ -282,15 +285,6 @@ def answer_points(session: Session, actor: Actor, plan_id: str, answers: Sequenc
     session.flush()
     mark_author(session, plan, actor, utc_now())
     return plan
-
-
-def fix_answers(session: Session, plan: Plan, lines: Sequence[PlanLine]) -> None:
-    """The answers now belong to the version just submitted."""
-    for line in lines:
-        for point in line.points if line.act == "return" else ():
-            if point.answer is not None and point.answer.round is None:
-                point.answer.round = plan.round
-    session.flush()
 
 
 def require_own_line(session: Session, plan: Plan, actor: Actor, line_id: str | None) -> PlanLine:

@@ -9,7 +9,7 @@ from typing import Any
 from flask_smorest.fields import Upload
 from marshmallow import ValidationError, fields, validate
 
-from services.plans import kinds, terms
+from services.plans import claims, kinds, terms
 from services.plans.approval.content import ITEM_KINDS, SECTIONS
 from services.plans.categories import TRAINING_LEVELS
 from services.plans.workflow import POLICY_CATEGORIES, Status
@@ -62,6 +62,29 @@ class ForecastIn(Schema):
     basis = fields.String(required=True, validate=validate.Length(2, 2000))
 
 
+class ClaimIn(Schema):
+    """What one teacher asks to have recognised; `person_id` only where the school files it for her."""
+
+    person_id = fields.String(load_default="", validate=validate.Length(max=36))
+    category = fields.String(
+        required=True,
+        validate=validate.OneOf(
+            list(claims.categories()),
+            error="没有这一认定类别，应为：" + "、".join(one.title for one in claims.categories().values()) + "。",
+        ),
+    )
+    obtained_on = fields.Date(required=True)
+    level = fields.String(load_default="", validate=validate.Length(max=20))
+    rank = fields.String(load_default="", validate=validate.Length(max=20))
+    count = fields.Integer(load_default=None, allow_none=True, validate=validate.Range(1, 500))
+    hours = Credits(load_default=None, allow_none=True, validate=validate.Range(0, 1000, min_inclusive=False))
+    item_id = fields.String(load_default="", validate=validate.Length(max=36))
+    appointed_on = fields.Date(load_default=None, allow_none=True)
+    credits = Credits(load_default=None, allow_none=True, validate=validate.Range(0, 36, min_inclusive=False))
+    issuer = fields.String(load_default="", validate=validate.Length(max=100))
+    document = fields.String(load_default="", validate=validate.Length(max=100))
+
+
 class PlanChange(Schema):
     """The working copy of a plan, whole."""
 
@@ -73,6 +96,7 @@ class PlanChange(Schema):
         fields.String(validate=validate.Length(1, 200)), load_default=list, validate=validate.Length(max=60)
     )
     forecast = fields.Nested(ForecastIn, load_default=None, allow_none=True)
+    claim = fields.Nested(ClaimIn, load_default=None, allow_none=True)
 
 
 class PlanIn(PlanChange):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, bindparam, select
 from sqlalchemy.orm import Session
 
 from services.plans.approval import queries
@@ -15,9 +15,14 @@ from services.plans.approval.models import Plan
 from services.plans.approval.trail import PlanLine, PlanRequest
 from services.plans.workflow import Act, Asked, Pending, Position, State
 from shared.actors import Actor, Office, ancestors
-from shared.directory import OfficeCopy
+from shared.directory import OfficeCopy, UnitCopy
 from shared.errors import Invalid
 
+_AROUND = (
+    select(UnitCopy, OfficeCopy)
+    .outerjoin(OfficeCopy, and_(OfficeCopy.unit_path == UnitCopy.path, OfficeCopy.office == Office.PLAN_REVIEW.value))
+    .where(UnitCopy.path.in_(bindparam("paths", expanding=True)))
+)
 CLAIM = timedelta(minutes=30)
 """So long 处理中 is shown after the last look."""
 
@@ -32,6 +37,14 @@ class Target:
     path: str
     """Of the unit for which this person reviews."""
     person_id: str | None = None
+
+
+def around(session: Session, plan: Plan) -> list[Any]:
+    """The units over a plan's and their reviewers' offices, in one statement.
+
+    While the caller holds the answer, the session has them at hand: `queries.holder` and its like send nothing.
+    """
+    return list(session.execute(_AROUND, {"paths": list(ancestors(plan.unit_path))}))
 
 
 def unstaffed(session: Session, plan: Plan, state: State) -> list[str]:
@@ -65,18 +78,19 @@ def whose(session: Session, plan: Plan, state: State, position: Position, actor:
     if state.pending is position.pending:
         return state.reviewing_path
     out = kept_out(session, plan, state) | ({actor.account_id, actor.person_id or ""} if actor else set())
-    return free_office(session, unit.path, out) or unit.path
+    return free_office(session, unit.path, out, stage.office) or unit.path
 
 
-def free_office(session: Session, path: str, out: frozenset[str] | set[str]) -> str | None:
+def free_office(session: Session, path: str, out: frozenset[str] | set[str], office: str) -> str | None:
     """Path of the unit, or of the nearest above it, where somebody is in post who is none of `out`; None: nowhere."""
-    return next((o.unit_path for o in _offices(session, path) if _free(o.holders, out)), None)
+    return next((o.unit_path for o in _offices(session, path, office) if _free(o.holders, out)), None)
 
 
 def seconds(session: Session, plan: Plan, state: State, actor: Actor) -> int:
     """How many people could confirm what the actor proposes: of the same office, or of the levels above."""
     me = kept_out(session, plan, state) | {actor.account_id, actor.person_id or ""}
-    offices = _offices(session, str(state.reviewing_path))
+    office = state.current.office if state.current else Office.PLAN_REVIEW
+    offices = _offices(session, str(state.reviewing_path), office)
     return sum(len(_free(office.holders, me)) for office in offices)
 
 
@@ -94,17 +108,22 @@ def targets(
     session: Session, act: Act, plan: Plan, state: State, actor: Actor, accounts: Sequence[str]
 ) -> list[Target]:
     """Those of `accounts` who may be asked. Raises `Invalid` for anybody else, and for oneself."""
-    known = {target.account_id: target for target in candidates(session, plan)}
+    known: dict[str, Target] = {}
+    for target in candidates(session, plan):
+        # Who holds several posts is asked in that of the stage.
+        if target.account_id not in known or target.path == plan.reviewing_path:
+            known[target.account_id] = target
     if act.name == "transfer":
         office = session.get(OfficeCopy, (plan.reviewing_path, plan.reviewing_office))
         same = {holder["account_id"] for holder in office.holders} if office else set()
         known = {account: target for account, target in known.items() if account in same}
     wrong = [account for account in accounts if account not in known or account == actor.account_id]
-    out = kept_out(session, plan, state) if act.name in ("transfer", "add_signer") else frozenset()
+    deciding = act.name in ("transfer", "add_signer")
+    out = kept_out(session, plan, state) | state.signers if deciding else frozenset()
     signs = [a for a in accounts if a in known and {a, known[a].person_id} & out]
     if wrong or signs or (act.name == "transfer" and len(accounts) > 1):
         where = "本单位同岗的一位其他人员" if act.name == "transfer" else "本路线上在岗的其他审核人"
-        sentence = f"只能选择{where}；起草过此方案的人员须回避。"
+        sentence = f"只能选择{where}；起草过此方案、或已在本环节签署的人员须回避。"
         raise Invalid(sentence, fields={"to": [sentence]})
     waiting = [a.name for a in state.asked if a.kind == act.requests and a.agreed is None and a.account_id in accounts]
     if waiting:
@@ -172,16 +191,16 @@ def claim_is_over(plan: Plan, now: datetime) -> bool:
     return plan.claimed_at is None or now - plan.claimed_at > CLAIM
 
 
-def _offices(session: Session, path: str) -> list[OfficeCopy]:
-    """The reviewers' offices of the unit and of all above it, lowest first."""
-    query = select(OfficeCopy).where(
-        OfficeCopy.unit_path.in_(list(ancestors(path))), OfficeCopy.office == Office.PLAN_REVIEW.value
-    )
+def _offices(session: Session, path: str, office: str = Office.PLAN_REVIEW) -> list[OfficeCopy]:
+    """That office of the unit and of all above it, lowest first: the reviewers', unless another is named."""
+    query = select(OfficeCopy).where(OfficeCopy.unit_path.in_(list(ancestors(path))), OfficeCopy.office == str(office))
     return sorted(session.scalars(query), key=lambda office: -len(office.unit_path))
 
 
 def kept_out(session: Session, plan: Plan, state: State) -> frozenset[str]:
     """Accounts and persons who may not decide it: its authors, and whoever drafts for its unit (T11)."""
+    if state.person_id is not None:
+        return state.authors  # its author is the only one who drafts it
     office = session.get(OfficeCopy, (plan.unit_path, state.owner.value))
     drafts = [h[key] for h in office.holders for key in ("account_id", "person_id")] if office else []
     return state.authors | {value for value in drafts if value}

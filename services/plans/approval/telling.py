@@ -14,6 +14,7 @@ from services.plans.workflow import Act, Pending, State, Status
 from shared import outbox
 from shared.events.base import Event
 from shared.events.plans import ApprovedItem, PlanApproved, PlanDecided, PlanEnded, StageEntered
+from shared.events.plans_claims import ClaimApproved
 
 LEAVES_QUEUE = ("withdraw", "grant_withdrawal", "abandon", "park")
 """No decisions, but told as such: a queue in another system would otherwise keep what no longer waits."""
@@ -23,13 +24,18 @@ def tell(session: Session, plan: Plan, act: Act, state: State, line: PlanLine, n
     """The events of what has just happened."""
     digest = str(plan.digest)
     events: list[Event] = []
+    units = queries.reviewing_units(session, plan.unit_path)
     if act.decides or (act.strikes and not line.internal) or (act.name in LEAVES_QUEUE and plan.round):
+        at = str(line.stage or state.stage or (state.last.stage if state.last else ""))
+        level = next((stage.level for stage in state.stages if stage.name == at), None)
         events.append(
             PlanDecided(
                 plan_id=plan.id,
                 number=plan.number,
                 unit_path=plan.unit_path,
-                stage=str(line.stage or state.stage or (state.last.stage if state.last else "")),
+                stage=at,
+                level=level,
+                reviewing_path=units[level].path if level in units else None,
                 verdict="refuse" if act.name == "confirm_refusal" else act.name,
                 status=plan.status,
                 version=plan.round,
@@ -40,7 +46,8 @@ def tell(session: Session, plan: Plan, act: Act, state: State, line: PlanLine, n
         )
     stage = next((stage for stage in state.stages if stage.name == plan.stage), None)
     arrived = plan.stage != state.stage or state.reviewing_path is None
-    if stage is not None and arrived and plan.pending != Pending.VOID:
+    back = state.pending is Pending.POLICY and plan.pending != Pending.POLICY
+    if stage is not None and (arrived or back) and plan.pending != Pending.VOID:
         events.append(
             StageEntered(
                 plan_id=plan.id,
@@ -54,11 +61,12 @@ def tell(session: Session, plan: Plan, act: Act, state: State, line: PlanLine, n
                 round=plan.round,
                 version=plan.round,
                 digest=digest,
-                entered_at=now,
+                entered_at=plan.entered_at or now,
             ),
         )
     if plan.status == Status.APPROVED and state.status is not Status.APPROVED:
-        events.append(_approved(plan, queries.frozen(session, plan), now))
+        frozen = queries.frozen(session, plan)
+        events.append(_approved(plan, frozen, now) if frozen.claim is None else _claimed(plan, frozen, line, now))
     if plan.status == Status.VOIDED:
         events.append(_ended(plan, "voided", None, line.opinion, now))
     outbox.publish_all(session, events)
@@ -101,5 +109,40 @@ def _approved(plan: Plan, frozen: contents.Content, now: datetime) -> PlanApprov
             )
             for item in frozen.items
         ],
+        approved_at=now,
+    )
+
+
+def _claimed(plan: Plan, frozen: contents.Content, line: PlanLine, now: datetime) -> ClaimApproved:
+    claim = frozen.claim
+    assert claim is not None
+    return ClaimApproved(
+        plan_id=plan.id,
+        number=plan.number,
+        school_year=frozen.school_year,
+        unit_path=plan.unit_path,
+        unit_name=plan.unit_name,
+        version=plan.round,
+        digest=str(plan.digest),
+        person_id=claim.person_id,
+        title=frozen.title,
+        category=claim.category,
+        bucket=claim.sort.bucket,
+        level=claim.level,
+        rank=claim.rank,
+        count=claim.count,
+        hours=claim.hours,
+        hours_per_credit=claim.hours_per_credit,
+        credits=claim.credits,
+        obtained_on=claim.obtained_on,
+        appointed_on=claim.appointed_on,
+        issuer=claim.issuer,
+        document=claim.document,
+        evidence=[file.name for file in frozen.attachments],
+        based_on_id=claim.plan_id or None,
+        based_on_number=claim.plan_number or None,
+        filed_by=plan.created_by,
+        approved_by=line.actor_account,
+        approved_body=line.body,
         approved_at=now,
     )

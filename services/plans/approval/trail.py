@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Integer, String, Text
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.plans.approval.models import append_only
@@ -21,6 +21,24 @@ class PlanLine(Base):
         Index("ix_plan_history_plan_id", "plan_id", "id"),
         Index("ix_plan_history_decided", "actor_account", "act", "unit_path", "at", "plan_id"),
         Index("ix_plan_history_unit", "unit_path", "id"),
+        # The board (N28): a year's decisions lie together, and are summed up without reading the table.
+        Index(
+            "ix_plan_history_board",
+            "school_year",
+            "region_path",
+            "plan_id",
+            "id",
+            postgresql_include=["plan_kind", "act", "stage", "to_status", "in_time", "took_minutes"],
+            postgresql_where=text("region_path IS NOT NULL"),
+            sqlite_where=text("region_path IS NOT NULL"),
+        ),
+        Index(
+            "ix_plan_history_strikes",
+            "strikes_id",
+            postgresql_include=["act"],
+            postgresql_where=text("strikes_id IS NOT NULL"),
+            sqlite_where=text("strikes_id IS NOT NULL"),
+        ),
     )
 
     id: Mapped[str] = mapped_column(IdType, primary_key=True, default=new_id)
@@ -32,6 +50,7 @@ class PlanLine(Base):
     actor_name: Mapped[str] = mapped_column(String(60))
     for_name: Mapped[str] = mapped_column(String(60), default="")
     """For whom a deputy acted: 李某（代王某）."""
+    for_account: Mapped[str | None] = mapped_column(IdType)
     unit_path: Mapped[str] = mapped_column(PathType)
     """The area for which the actor acted."""
     body: Mapped[str] = mapped_column(String(120))
@@ -56,9 +75,15 @@ class PlanLine(Base):
     """Decisions: full working minutes of the visit that counted, for sums in SQL (N28). The history says the same."""
     in_time: Mapped[bool | None] = mapped_column(Boolean)
     """Decisions: before the limit had passed. None, like the minutes: no decision, or a year without calendar."""
+    region_path: Mapped[str | None] = mapped_column(PathType)
+    """Decisions: for which county, district or province it counts (`kinds.region_of`); None: no decision."""
+    school_year: Mapped[str | None] = mapped_column(String(9))
+    """Decisions: of the version that was decided on."""
+    plan_kind: Mapped[str | None] = mapped_column(String(30))
+    """Decisions: the kind of what was decided on."""
     details: Mapped[dict[str, Any]] = mapped_column(JsonType, default=dict)
     """`lapsed`: stage -> labels of fields that it had signed and that have changed; `days`: limit for the school;
-    `document`, `category`: of the province's answer."""
+    `document`, `category`: of the province's answer; `request`: id of what is answered."""
 
     points: Mapped[list[PlanPoint]] = relationship(order_by="PlanPoint.number")
 
@@ -87,16 +112,23 @@ class PlanPoint(Base):
     late: Mapped[bool] = mapped_column(Boolean, default=False)
     """未一次性告知: not raised at this stage's earlier return, in content that has not changed since (N1)."""
 
-    answer: Mapped[PlanAnswer | None] = relationship()
+    answers: Mapped[list[PlanAnswer]] = relationship(order_by="PlanAnswer.round")
 
     @property
-    def answered(self) -> bool:
-        """Answered for the next submission: an answer that went with a version since withdrawn is to be given anew."""
-        return self.answer is not None and self.answer.round is None
+    def answer(self) -> PlanAnswer | None:
+        """The last answer, sent or not."""
+        return self.answers[-1] if self.answers else None
+
+    def answer_for(self, version: int) -> PlanAnswer | None:
+        """The answer that went, or is to go, with that version: one that went with a withdrawn one is given anew."""
+        return next((answer for answer in self.answers if answer.round == version), None)
 
 
 class PlanAnswer(Base):
-    """What the school says to a point: written while it mends the plan, fixed by the resubmission."""
+    """What the school says to a point: written while it mends the plan, fixed by the resubmission.
+
+    The version with which it goes is part of the key: whatever is said later leaves what was sent as it was.
+    """
 
     __tablename__ = "plan_answers"
     __table_args__ = (
@@ -106,13 +138,13 @@ class PlanAnswer(Base):
 
     line_id: Mapped[str] = mapped_column(IdType, primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    round: Mapped[int] = mapped_column(Integer, primary_key=True)
+    """The version with which it was, or while that has not been submitted, will be sent."""
     verdict: Mapped[str] = mapped_column(String(10))
     """`changed` 已修改, or `explained` 说明."""
     text: Mapped[str] = mapped_column(Text)
     by_name: Mapped[str] = mapped_column(String(60))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    round: Mapped[int | None] = mapped_column(Integer)
-    """The version that it was submitted with; None: not yet."""
 
 
 class PlanRequest(Base):

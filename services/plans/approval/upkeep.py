@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from services.plans import routes
 from services.plans.approval import clock, queries, signatures, staffing
 from services.plans.approval.changes import mark_change
 from services.plans.approval.models import Plan, PlanAuthor
@@ -48,7 +49,7 @@ def apply_holders(session: Session, event: HoldersChanged) -> None:
     """Takes holders over; what was in the hands of somebody who has left goes back to whoever is in post."""
     directory.apply_holders(session, event)
     for record in event.offices:
-        if record.office is Office.PLAN_REVIEW:
+        if record.office in routes.deciders():
             office = session.get(directory.OfficeCopy, (record.unit_path, record.office.value), populate_existing=True)
             _release(session, record.unit_path, record.office, office.holders if office else [])
 
@@ -134,7 +135,7 @@ def _nobody_left(session: Session, plan: Plan, now: datetime) -> None:
     """Whom it waits for has left, and nobody in post may take their place: to the level above, or one step back."""
     state = queries.state_of(session, plan)
     out = staffing.kept_out(session, plan, state) | state.proposer
-    to = staffing.free_office(session, str(plan.reviewing_path), out)
+    to = staffing.free_office(session, str(plan.reviewing_path), out, str(plan.reviewing_office))
     if to == plan.reviewing_path or plan.pending in (Pending.POLICY, Pending.COSIGN):
         return
     name, shown, words = queries.holder(session, plan) + "的审核人", False, ""
@@ -165,7 +166,8 @@ def _tell(session: Session, plan: Plan, name: str, words: str, now: datetime) ->
 def _above(session: Session, plan: Plan) -> str:
     """The bodies of the levels above that see it."""
     units = queries.reviewing_units(session, str(plan.reviewing_path))
-    nearest = next((units[level] for level in (Level.DISTRICT, Level.PROVINCE) if level in units), None)
+    above = (Level.COUNTY, Level.DISTRICT, Level.PROVINCE)
+    nearest = next((units[level] for level in above if level in units), None)
     if nearest is None:
         return "省级"
     office = session.get(directory.OfficeCopy, (nearest.path, Office.PLAN_REVIEW.value))

@@ -15,7 +15,7 @@ from services.plans.approval import checks, clock, comparing, queries, recording
 from services.plans.approval import content as contents
 from services.plans.approval.clock import Clock
 from services.plans.approval.models import Plan
-from services.plans.approval.trail import PlanLine, PlanPoint, PlanRequest
+from services.plans.approval.trail import PlanAnswer, PlanLine, PlanPoint, PlanRequest
 from services.plans.calendar.queries import calendar
 from services.plans.calendar.rules import NoCalendar, WorkCalendar
 from services.plans.workflow import SEEN_BY_SCHOOL, Act, Pending, Status
@@ -47,11 +47,21 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A point of a return, with the school's answer and what has changed at its place."""
+    """A point of a return, with the school's answers and what has changed at its place."""
 
     point: PlanPoint
     changes: Sequence[comparing.Change]
     """Between the version that was returned and the one that answers it, at that place; empty: nothing changed."""
+    answers: Sequence[PlanAnswer]
+    """As far as this person sees them: a reviewer what was sent. The last one stands; others went with versions since
+    withdrawn."""
+    answered: bool
+    """For the version to be submitted next."""
+
+    @property
+    def answer(self) -> PlanAnswer | None:
+        """The one that stands."""
+        return self.answers[-1] if self.answers else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +148,10 @@ def view(session: Session, actor: Actor, plan: Plan) -> PlanView:
 def is_inside(actor: Actor, plan: Plan) -> bool:
     """Whether the actor is of the reviewing side: a reviewer above the unit who does not draft for it."""
     above = [p for p in actor.posts_of(Office.PLAN_REVIEW) if p.unit.path != plan.unit_path]
-    return any(plan.unit_path.startswith(p.unit.path) for p in above) and not queries.is_owner(actor, plan)
+    # A stage of the school's own, as of a teacher's claim.
+    here = {stage.office for stage in queries.stages_of(plan)} - {Office.PLAN_REVIEW}
+    inside = any(plan.unit_path.startswith(p.unit.path) for p in [*above, *actor.posts_of(*here)])
+    return inside and not queries.is_owner(actor, plan)
 
 
 def history(session: Session, actor: Actor, plan: Plan) -> list[Entry]:
@@ -172,7 +185,7 @@ def _entries(session: Session, plan: Plan, lines: Sequence[PlanLine], inside: bo
                 act=ACTS[line.act],
                 # Who of the unit opened it, or reminded whom, is the reviewers' affair.
                 actor=line.actor_words if inside or line.act != "open" or line.stage is None else "",
-                points=[_answered(point, line, versions, plan.round) for point in line.points],
+                points=[_answered(point, line, versions, plan.round, inside) for point in line.points],
                 struck=line.id in struck,
                 void_because=void,
                 took=took.get(line.id),
@@ -181,14 +194,17 @@ def _entries(session: Session, plan: Plan, lines: Sequence[PlanLine], inside: bo
     return found
 
 
-def _answered(point: PlanPoint, line: PlanLine, versions: dict[int, contents.Content], latest: int) -> Answered:
+def _answered(
+    point: PlanPoint, line: PlanLine, versions: dict[int, contents.Content], latest: int, inside: bool
+) -> Answered:
+    answers = [answer for answer in point.answers if answer.round <= latest or not inside]
     # The version that the answer went with, not simply the next: that one may have been withdrawn.
-    number = point.answer.round if point.answer and point.answer.round else latest
-    after = versions.get(number)
-    if after is None or number <= line.round:
-        return Answered(point, ())
-    changes = comparing.compare(versions[line.round], after)
-    return Answered(point, [c for c in changes if comparing.touches([c], point.lasting)])
+    number = min(answers[-1].round, latest) if answers else latest
+    after, changes = versions.get(number), list[comparing.Change]()
+    if after is not None and number > line.round:
+        every = comparing.compare(versions[line.round], after)
+        changes = [change for change in every if comparing.touches([change], point.lasting)]
+    return Answered(point, changes, answers, point.answer_for(latest + 1) is not None)
 
 
 def _durations(lines: Sequence[PlanLine], days: WorkCalendar) -> dict[str, timedelta]:

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from marshmallow import ValidationError, fields, validate, validates_schema
 
+from services.plans.terms import DAY
 from shared.schemas import Schema
 from shared.tables import load_table
 
@@ -26,8 +27,6 @@ TABLE = Path(__file__).parent / "calendar.toml"
 CHINA = ZoneInfo("Asia/Shanghai")
 OPENS = timedelta(hours=9)
 """After midnight in China."""
-DAY = timedelta(hours=8)
-"""Working time of one working day."""
 FIRST_YEAR, LAST_YEAR = 2018, 2100
 """Years that may have a calendar; the trial edition of the credit rules begins in 2018."""
 WEEKDAYS = "一二三四五六日"

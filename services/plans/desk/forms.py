@@ -101,7 +101,8 @@ def destination(session: Session, plan: Plan, state: State) -> str:
         return f"将送达：{names}（本级加签）"
     stage = next((stage for stage in state.stages if stage.name == position.stage), None)
     if stage is None:
-        return "同意后即为通过，申报单位可据此组织培训"
+        claimed = plan.claim is not None
+        return "同意后即为认定，自动计入学分" if claimed else "同意后即为通过，申报单位可据此组织培训"
     unit = queries.reviewing_units(session, plan.unit_path).get(stage.level)
     office = session.get(OfficeCopy, (unit.path, stage.office.value)) if unit else None
     body = office.body if office else unit.name if unit else "上级单位"
@@ -177,7 +178,8 @@ def context(
         "policy_titles": POLICY_CATEGORIES,
         "claim": claim_of_other(plan, actor),
         "typed": typed,
-        "decides": names >= {"approve", "return"},
+        "decides": "return" in names,
+        "approves": "approve" in names,
     }
 
 

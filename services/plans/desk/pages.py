@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from flask import Blueprint, current_app, flash, make_response, redirect, render_template, request, session, url_for
@@ -36,6 +36,7 @@ AREA = "area"
 ASKED = {"copies": ("copy",), "asked": ("consult", "cosign")}
 """Tabs whose rows say what I am asked."""
 _QUERY = QueueQuery(exclude=("cursor", "limit"))
+_FILTERS = [field.name for field in fields(queue.Filters)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class Where:
 
     def args(self, **changes: Any) -> dict[str, Any]:
         """The address's arguments, some of them changed."""
-        every = {"tab": "" if self.tab == "todo" else self.tab, **asdict(self.chosen), **changes}
+        chosen = {name: getattr(self.chosen, name) for name in _FILTERS}
+        every = {"tab": "" if self.tab == "todo" else self.tab, **chosen, **changes}
         return {name: value for name, value in every.items() if value}
 
     def href(self, **changes: Any) -> str:
@@ -60,7 +62,7 @@ class Where:
 def queue_page() -> str:
     """A tab of the desk: 待办 in the order of the lamps, or another list."""
     with reading() as db:
-        return _queue(db, reviewer(db))
+        return _queue(db, decider(db))
 
 
 @bp.post("/queue/approval")
@@ -79,7 +81,7 @@ def approve_all() -> AnyResponse:
         flash("请先在列表中勾选要同意的方案。", "error")
         return redirect(where().href(), 303)
     with once() as tx:
-        found = bulk.approve_all(tx.session, reviewer(tx.session), **body)
+        found = bulk.approve_all(tx.session, decider(tx.session), **body)
         tx.redirect(where().href())
     done = [outcome for outcome in found if outcome.done]
     failed = [outcome for outcome in found if not outcome.done]
@@ -91,9 +93,10 @@ def approve_all() -> AnyResponse:
 def deciding(plan_id: str) -> AnyResponse:
     """The plan on the left, the decision on the right; who has nothing to do with it sees the plan."""
     with reading() as db:
-        me = reviewer(db)
+        me = decider(db)
         view = views.view(db, me, queries.find_plan(db, me, plan_id))
-        if not {act.name for act in view.acts} & {"approve", *desk_forms.ON_DESK}:
+        own = view.owner and not me.holds(Office.PLAN_REVIEW)  # a school has its page for what it files itself
+        if own or not {act.name for act in view.acts} & {"approve", *desk_forms.ON_DESK}:
             return redirect(url_for("plans_pages.show", plan_id=plan_id))
         return make_response(_decision(db, me, view, {}, {}))
 
@@ -104,7 +107,7 @@ def deciding(plan_id: str) -> AnyResponse:
 def open_plan(plan_id: str) -> AnyResponse:
     """The page says that it is open: 已查看 for the school, 处理中 for colleagues (A17, T22)."""
     with transaction() as db:
-        operations.open_plan(db, reviewer(db), plan_id)
+        operations.open_plan(db, decider(db), plan_id)
     return make_response("", 204)
 
 
@@ -118,7 +121,7 @@ def decide(plan_id: str) -> AnyResponse:
     typed["told"] = form.get("told", "")
     try:
         with once() as tx:
-            me = reviewer(tx.session)
+            me = decider(tx.session)
             values = DecisionIn().load(
                 {
                     "verdict": typed["verdict"],
@@ -147,15 +150,24 @@ def act(plan_id: str, name: str) -> AnyResponse:
     typed["to"] = [account for account in form.getlist("to") if account]
     try:
         with once() as tx:
-            return _done(tx, reviewer(tx.session), plan_id, name, ActIn().load(typed))
+            return _done(tx, decider(tx.session), plan_id, name, ActIn().load(typed))
     except (ValidationError, Invalid, Conflict, NotAllowed) as error:
         return _again(plan_id, {**typed, "act": name}, error)
 
 
 def reviewer(db: Session) -> Actor:
     """Who calls, with the posts of those for whom she stands in. Raises `NotAllowed` for who reviews nowhere today."""
+    return _holding(db, Office.PLAN_REVIEW)
+
+
+def decider(db: Session) -> Actor:
+    """The same of whoever decides at any stage: a school's administrator on the claims of its teachers, too."""
+    return _holding(db, *routes.deciders())
+
+
+def _holding(db: Session, *offices: Office) -> Actor:
     me = who(db)
-    if not me.holds(Office.PLAN_REVIEW):
+    if not me.holds(*offices):
         raise NotAllowed("您的账号没有方案审核的岗位。如需开通，请提交授权函；临时代办请本单位审核人设置。")
     return me
 
@@ -173,7 +185,7 @@ def where() -> Where:
 
 def _queue(db: Session, me: Actor) -> str:
     here, now = where(), utc_now()
-    tonight, posts = terms.tonight(now), me.posts_of(Office.PLAN_REVIEW)
+    tonight, posts = terms.tonight(now), me.posts_of(*routes.deciders())
     area = desk_rows.area_of(db, me, now)
     counts = queue.counts(db, me, now, tonight, here.chosen)
     base = queries.visible_plans(me) if here.tab == AREA else queue.tab(me, here.tab, now)
@@ -194,7 +206,7 @@ def _queue(db: Session, me: Actor) -> str:
         area=area,
         rows=rows,
         next=page.next,
-        last_done=queue.last_done(db, me) if not rows and here.tab == "todo" else None,
+        last_done=desk_rows.last_done(db, me) if not rows and here.tab == "todo" else None,
         years=[(f"{first}-{first + 1}", f"{first}-{first + 1} 学年") for first in range(year + 1, year - 4, -1)],
         kinds=[(kind.key, kind.title) for kind in kinds.KINDS.values()],
         filtered=bool(here.args(tab="")),
@@ -249,7 +261,7 @@ def _again(plan_id: str, typed: dict[str, Any], error: Exception) -> AnyResponse
         fields = {key: list(sentences) for key, sentences in error.fields.items()}
         detail, status = error.detail, error.status
     with reading() as db:
-        me = reviewer(db)
+        me = decider(db)
         view = views.view(db, me, queries.find_plan(db, me, plan_id))
         return make_response(_decision(db, me, view, typed, fields, detail), status)
 
@@ -267,7 +279,6 @@ def _words() -> dict[str, Any]:
         "acts": ACTS,
         "status_title": queries.status_title,
         "flag_titles": FLAG_TITLES,
-        "harmless": bulk.HARMLESS,
         "unit_kinds": UNIT_KINDS,
         "lamp_words": desk_rows.LAMP_WORDS,
         "tones": TONES,

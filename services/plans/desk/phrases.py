@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import Index, String, Text, and_, func, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from services.plans import routes
 from services.plans.models import Base
-from shared.actors import Actor, Office
+from shared.actors import Actor
 from shared.database import IdType, PathType, UtcDateTime, new_id, utc_now
 from shared.errors import Conflict, Invalid, NotAllowed, NotFound
 
@@ -40,7 +41,7 @@ class Phrase(Base):
 
 def phrases_of(session: Session, actor: Actor) -> Sequence[Phrase]:
     """The actor's own and those of her units, her own first, oldest first."""
-    paths = [post.unit.path for post in actor.posts_of(Office.PLAN_REVIEW)]
+    paths = [post.unit.path for post in actor.posts_of(*routes.deciders())]
     seen = or_(Phrase.account_id == actor.account_id, and_(Phrase.account_id.is_(None), Phrase.unit_path.in_(paths)))
     query = select(Phrase).where(seen, Phrase.ended_at.is_(None)).order_by(Phrase.account_id.is_(None), Phrase.id)
     return session.scalars(query).all()
@@ -48,7 +49,7 @@ def phrases_of(session: Session, actor: Actor) -> Sequence[Phrase]:
 
 def keep(session: Session, actor: Actor, *, text: str, shared: bool) -> Phrase:
     """Keeps a sentence, for oneself or (`shared`) for all reviewers of the unit. Raises `Invalid`, `Conflict`."""
-    post = next((post for post in actor.posts_of(Office.PLAN_REVIEW) if not post.for_account), None)
+    post = next((post for post in actor.posts_of(*routes.deciders()) if not post.for_account), None)
     if post is None:
         raise NotAllowed("只有审核人可以保存常用语。")
     text = text.strip()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, false, or_, select
 from sqlalchemy.orm import Session
 
+from services.plans import routes
 from services.plans.approval.models import Plan
 from services.plans.approval.trail import PlanLine
 from services.plans.desk.queue import has_flag
-from shared.actors import Actor, Office
+from shared.actors import Actor
 from shared.database import under
 
 
@@ -38,7 +39,7 @@ def of_form(session: Session, actor: Actor, plan: Plan, *, limit: int = 5) -> li
             Plan.unit_path != plan.unit_path,
             has_flag("OWN_STANDARD"),
             PlanLine.act.in_(["approve", "return", "confirm_refusal"]),
-            PlanLine.unit_path.in_([post.unit.path for post in actor.posts_of(Office.PLAN_REVIEW)]),
+            PlanLine.unit_path.in_([post.unit.path for post in actor.posts_of(*routes.deciders())]),
             _in_area(actor),
         )
         .order_by(PlanLine.id.desc())
@@ -48,5 +49,5 @@ def of_form(session: Session, actor: Actor, plan: Plan, *, limit: int = 5) -> li
 
 
 def _in_area(actor: Actor) -> ColumnElement[bool]:
-    areas = [under(Plan.unit_path, post.unit.path) for post in actor.posts_of(Office.PLAN_REVIEW)]
+    areas = [under(Plan.unit_path, post.unit.path) for post in actor.posts_of(*routes.deciders())]
     return or_(false(), *areas)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -14,17 +15,17 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
+    case,
     cast,
     false,
     func,
-    literal,
     or_,
     select,
     tuple_,
-    union_all,
 )
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, defer
 
+from services.plans import routes
 from services.plans.approval import queries
 from services.plans.approval.models import Plan, PlanAuthor
 from services.plans.approval.signatures import DECISIONS
@@ -35,12 +36,16 @@ from shared.actors import Actor, Level, Office, Post
 from shared.database import under
 from shared.paging import Page, cursor_after, page, place_of
 
+_NARROW = [defer(column) for column in (Plan.aims, Plan.covers, Plan.forecast)]
+"""What no list shows is not read: these may be long."""
 LAMPS = ("red", "yellow", "")
 """In the order in which a queue shows them: overdue, nearly, the rest; in each the longest at this stage first."""
 TABS = {
     "todo": "待办", "claimed": "处理中", "parked": "等省厅意见", "returned": "待学校修改", "done": "已办",
     "copies": "抄送我", "asked": "征询我", "below": "下级超时",
 }  # fmt: skip
+_ONE_PASS = ("todo", "claimed")
+"""Tabs that are counted, like the lamps, in one pass over what waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +68,10 @@ class Filters:
 EVERYTHING = Filters()
 
 
+@lru_cache(maxsize=64)  # a page asks for it twice, and making it costs more than sending it
 def to_decide(actor: Actor) -> Select[Plan]:
     """What the actor can decide now: `guards.post_for` as a query; a test compares the two."""
-    posts = actor.posts_of(Office.PLAN_REVIEW)
+    posts = actor.posts_of(*routes.deciders())
     mine = [_handed_to(*[post for post in posts if not post.for_account], account=actor.account_id)]
     for post in posts:
         if post.for_account:  # a deputy stays out of what she, or who is absent, has a part in
@@ -90,24 +96,18 @@ def claimed(actor: Actor, now: datetime) -> Select[Plan]:
 
 def returned(actor: Actor) -> Select[Plan]:
     """What my stage has sent back and the school is mending."""
-    paths = [post.unit.path for post in actor.posts_of(Office.PLAN_REVIEW)]
+    paths = [post.unit.path for post in actor.posts_of(*routes.deciders())]
     return select(Plan).where(Plan.returned_by_path.in_(paths), Plan.status == Status.RETURNED)
 
 
 def done(actor: Actor) -> Select[Plan]:
     """What I have decided for an area that is still mine, and so may see."""
-    areas = [under(PlanLine.unit_path, post.unit.path) for post in actor.posts_of(Office.PLAN_REVIEW)]
-    mine = select(PlanLine.plan_id).where(
-        PlanLine.actor_account == actor.account_id,
-        PlanLine.act.in_([*DECISIONS, "confirm_refusal", "confirm_void", "cosign"]),
-        or_(false(), *areas),
-    )
-    return select(Plan).where(Plan.id.in_(mine))
+    return select(Plan).where(Plan.id.in_(_decided(actor)))
 
 
 def accounts(actor: Actor) -> list[str]:
     """The actor's account, and those for which she stands in as a reviewer."""
-    return [actor.account_id, *(p.for_account for p in actor.posts_of(Office.PLAN_REVIEW) if p.for_account)]
+    return [actor.account_id, *(p.for_account for p in actor.posts_of(*routes.deciders()) if p.for_account)]
 
 
 def asked(actor: Actor, *kinds: str) -> Select[Plan]:
@@ -161,7 +161,7 @@ def narrowed(query: Select[Plan], chosen: Filters, now: datetime, tonight: datet
     if chosen.flag:
         conditions.append(has_flag(chosen.flag))
     if chosen.lamp:
-        conditions.append(_LAMP[chosen.lamp](now, tonight))
+        conditions.append(_today(now, tonight) if chosen.lamp == "today" else lamp_is(chosen.lamp, now))
     return query.where(*conditions)
 
 
@@ -174,21 +174,18 @@ def has_flag(code: str) -> ColumnElement[bool]:
 def by_lamp(session: Session, query: Select[Plan], now: datetime, *, cursor: str | None, limit: int) -> Page[Plan]:
     """One page: red, yellow, the rest; in each the longest at this stage first. The cursor names the lamp.
 
-    One statement: the first rows of each lamp, which an index gives, put one after the other.
+    One statement: the places are found in the index alone, and of the rows only the page's are read.
     """
     keys: list[Any] = [Plan.entered_at, Plan.id]
-    place, _, rest = (cursor or "0").partition(".")
-    start = int(place) if place in ("0", "1", "2") else 0
-    parts = []
-    for number in range(start, len(LAMPS)):
-        part = query.where(lamp_is(LAMPS[number], now)).with_only_columns(Plan.id, literal(number).label("lamp"))
-        if number == start and rest:
-            part = part.where(tuple_(*keys) > tuple_(*place_of(rest, keys)))
-        parts.append(part.order_by(*keys).limit(limit + 1).subquery(f"lamp_{number}").select())
-    first = union_all(*parts).subquery("first")
-    found = session.execute(
-        select(Plan, first.c.lamp).join(first, first.c.id == Plan.id).order_by(first.c.lamp, *keys).limit(limit + 1)
-    ).all()
+    lamp = case((lamp_is("red", now), 0), (lamp_is("yellow", now), 1), else_=2).label("lamp")
+    number, _, rest = (cursor or "").partition(".")
+    if rest:
+        reached = int(number) if number in ("0", "1", "2") else 0
+        after = and_(lamp == reached, tuple_(*keys) > tuple_(*place_of(rest, keys)))
+        query = query.where(or_(lamp > reached, after))
+    places = query.with_only_columns(Plan.id, lamp).order_by(lamp, *keys).limit(limit + 1).subquery()
+    every = select(Plan, places.c.lamp).join(places, places.c.id == Plan.id).options(*_NARROW)
+    found = session.execute(every.order_by(places.c.lamp, *keys)).all()
     rows = [plan for plan, _ in found[:limit]]
     more = f"{found[limit - 1][1]}.{cursor_after(rows[-1], keys)}" if len(found) > limit else None
     return Page(rows, more)
@@ -200,7 +197,7 @@ def listing(
     """One page of a tab, in that tab's order."""
     if name in ("todo", "claimed"):
         return by_lamp(session, query, now, cursor=cursor, limit=limit)
-    return page(session, query, [Plan.id], cursor=cursor, limit=limit, descending=True)
+    return page(session, query.options(*_NARROW), [Plan.id], cursor=cursor, limit=limit, descending=True)
 
 
 def lamp_is(lamp: str, now: datetime) -> ColumnElement[bool]:
@@ -209,6 +206,10 @@ def lamp_is(lamp: str, now: datetime) -> ColumnElement[bool]:
         return Plan.due_at <= now
     yellow = and_(Plan.warn_at <= now, Plan.due_at > now)
     return yellow if lamp == "yellow" else or_(Plan.due_at.is_(None), Plan.warn_at > now)
+
+
+def _today(now: datetime, tonight: datetime) -> ColumnElement[bool]:
+    return and_(Plan.due_at > now, Plan.due_at <= tonight)
 
 
 def lamp_of(plan: Plan, now: datetime) -> str:
@@ -223,37 +224,36 @@ def counts(
 ) -> dict[str, int]:
     """The number of every tab and filter of the strip under the other filters, in one statement."""
     chosen = replace(chosen, lamp="")
-    todo = narrowed(to_decide(actor), chosen, now, tonight).subquery()
-    plan = {name: getattr(todo.c, name) for name in ("due_at", "warn_at", "claimed_at")}
-    others = [
-        select(func.count())
-        .select_from(
-            narrowed(tab(actor, name, now), chosen, now, tonight).with_only_columns(Plan.id).subquery(f"of_{name}")
-        )
-        .scalar_subquery()
-        .label(name)
-        for name in ("parked", "returned", "done", "copies", "asked", "below")
-    ]
-    every = select(
+    others = {name: narrowed(tab(actor, name, now), chosen, now, tonight) for name in TABS if name not in _ONE_PASS}
+    numbers = {
+        name: query.with_only_columns(func.count(), maintain_column_froms=True) for name, query in others.items()
+    }
+    if chosen == EVERYTHING:
+        # The history alone says how many: years of work need not be looked up plan by plan.
+        numbers["done"] = select(func.count()).select_from(_decided(actor).distinct().subquery())
+    every = narrowed(to_decide(actor), chosen, now, tonight).with_only_columns(
         func.count().label("todo"),
-        func.count().filter(plan["claimed_at"] > now - CLAIM).label("claimed"),
-        func.count().filter(plan["due_at"] <= now).label("red"),
-        func.count().filter(plan["due_at"] > now, plan["warn_at"] <= now).label("yellow"),
-        func.count().filter(plan["due_at"] > now, plan["due_at"] <= tonight).label("today"),
-        *others,
-    ).select_from(todo)
+        func.count().filter(Plan.claimed_at > now - CLAIM).label("claimed"),
+        *[func.count().filter(lamp_is(lamp, now)).label(lamp) for lamp in LAMPS if lamp],
+        func.count().filter(_today(now, tonight)).label("today"),
+        *[number.correlate(None).scalar_subquery().label(name) for name, number in numbers.items()],
+        maintain_column_froms=True,
+    )
     return dict(session.execute(every).mappings().one())
 
 
-def last_done(session: Session, actor: Actor) -> datetime | None:
-    """When the actor last decided anything."""
-    return session.scalar(
-        select(func.max(PlanLine.at)).where(PlanLine.actor_account == actor.account_id, PlanLine.act.in_(DECISIONS))
+def _decided(actor: Actor) -> Select[str]:
+    """Ids of the plans of `done`, as often as the actor decided on each."""
+    areas = [under(PlanLine.unit_path, post.unit.path) for post in actor.posts_of(*routes.deciders())]
+    return select(PlanLine.plan_id).where(
+        PlanLine.actor_account == actor.account_id,
+        PlanLine.act.in_([*DECISIONS, "confirm_refusal", "confirm_void", "cosign"]),
+        or_(false(), *areas),
     )
 
 
 def _at_my_stage(actor: Actor) -> ColumnElement[bool]:
-    posts = [(post.office.value, post.unit.path) for post in actor.posts_of(Office.PLAN_REVIEW)]
+    posts = [(post.office.value, post.unit.path) for post in actor.posts_of(*routes.deciders())]
     return tuple_(Plan.reviewing_office, Plan.reviewing_path).in_(posts) if posts else false()
 
 
@@ -291,10 +291,3 @@ def _proposals(account: str, person: str | None) -> Select[str]:
     by = [PlanLine.actor_account == account] + ([PlanLine.actor_person == person] if person else [])
     query = select(pending.id).join(PlanLine, PlanLine.id == last)
     return query.where(pending.pending == Pending.REFUSAL, or_(*by))
-
-
-_LAMP: dict[str, Any] = {
-    "red": lambda now, tonight: Plan.due_at <= now,
-    "yellow": lambda now, tonight: lamp_is("yellow", now),
-    "today": lambda now, tonight: and_(Plan.due_at > now, Plan.due_at <= tonight),
-}

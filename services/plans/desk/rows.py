@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from services.plans import terms
+from services.plans import routes, terms
 from services.plans.approval import clock, queries, signatures
 from services.plans.approval.deputies import Deputy
 from services.plans.approval.models import Plan
 from services.plans.approval.staffing import CLAIM
 from services.plans.approval.trail import PlanLine, PlanRequest
-from services.plans.approval.words import UNIT_KINDS
+from services.plans.approval.words import FLAG_TITLES, UNIT_KINDS
 from services.plans.calendar.queries import calendar
 from services.plans.calendar.rules import days, in_words
 from services.plans.desk import bulk, queue
 from services.plans.workflow import PENDING_TITLES, Pending, Status
-from shared.actors import Actor, Level, Office, ancestors
+from shared.actors import Actor, Level, ancestors
 from shared.database import under
 from shared.directory import OfficeCopy, UnitCopy
 
@@ -57,6 +57,8 @@ class Row:
     """征询中, 待加签: what my stage waits for before it can decide; empty if for nothing."""
     bulk: bool
     """May be approved together with others."""
+    marks: Sequence[str]
+    """What the checks found, in words: what deserves a look."""
 
     @property
     def plan(self) -> Plan:
@@ -77,7 +79,7 @@ class Area:
 
 def area_of(session: Session, actor: Actor, now: datetime) -> Area:
     """What the head and the filters of the queue need, in one statement."""
-    posts = actor.posts_of(Office.PLAN_REVIEW)
+    posts = actor.posts_of(*routes.deciders())
     own, today = [post.unit.path for post in posts], terms.china_date(now)
     wide = [post.unit.path for post in posts if post.unit.level in (Level.PROVINCE, Level.DISTRICT)]
     lower = [and_(under(UnitCopy.path, path), UnitCopy.level.in_([Level.DISTRICT, Level.COUNTY])) for path in wide]
@@ -85,7 +87,8 @@ def area_of(session: Session, actor: Actor, now: datetime) -> Area:
     query = (
         select(UnitCopy.path, UnitCopy.name, OfficeCopy.holders, Deputy)
         .outerjoin(
-            OfficeCopy, and_(mine, OfficeCopy.unit_path == UnitCopy.path, OfficeCopy.office == Office.PLAN_REVIEW)
+            OfficeCopy,
+            and_(mine, OfficeCopy.unit_path == UnitCopy.path, OfficeCopy.office.in_(routes.deciders())),
         )
         .outerjoin(
             Deputy,
@@ -111,6 +114,15 @@ def area_of(session: Session, actor: Actor, now: datetime) -> Area:
     return Area(units, [(path, name) for path, name in units.items() if path not in own], people, [*standing.values()])
 
 
+def last_done(session: Session, actor: Actor) -> datetime | None:
+    """When the actor last decided anything."""
+    return session.scalar(
+        select(func.max(PlanLine.at)).where(
+            PlanLine.actor_account == actor.account_id, PlanLine.act.in_(signatures.DECISIONS)
+        )
+    )
+
+
 def rows_of(
     session: Session, actor: Actor, plans: Sequence[Plan], area: Area, now: datetime, *, asked: Sequence[str] = ()
 ) -> list[Row]:
@@ -130,17 +142,21 @@ def rows_of(
         )
         requests = {request.plan_id: request for request in session.scalars(mine)}
     working = calendar(session)
-    waits = _waits(session, actor, plans)
+    waits = _waits(session, actor, plans, histories)
     return [
         _row(actor, plan, histories[plan.id], area, working, now, requests.get(plan.id), waits.get(plan.id, ""))
         for plan in plans
     ]
 
 
-def _waits(session: Session, actor: Actor, plans: Sequence[Plan]) -> dict[str, str]:
+def _waits(
+    session: Session, actor: Actor, plans: Sequence[Plan], histories: Mapping[str, Sequence[Any]]
+) -> dict[str, str]:
     """Plan -> 征询中 or 待加签, where somebody has to answer before my stage can decide."""
-    own = {post.unit.path for post in actor.posts_of(Office.PLAN_REVIEW)}
-    ids = [plan.id for plan in plans if plan.status == Status.UNDER_REVIEW and plan.reviewing_path in own]
+    own = {post.unit.path for post in actor.posts_of(*routes.deciders())}
+    mine = [plan.id for plan in plans if plan.status == Status.UNDER_REVIEW and plan.reviewing_path in own]
+    # Whoever was asked anything, a line says so.
+    ids = [plan_id for plan_id in mine if any(line.act in queries.ASKING for line in histories[plan_id])]
     if not ids:
         return {}
     query = select(PlanRequest.plan_id, PlanRequest.kind).where(
@@ -163,7 +179,7 @@ def _row(
 ) -> Row:
     official = [line for line in lines if not line.internal and line.act not in signatures.BESIDE]
     used, missing = _used(plan, lines, working, now)
-    own = {post.unit.path for post in actor.posts_of(Office.PLAN_REVIEW)}
+    own = {post.unit.path for post in actor.posts_of(*routes.deciders())}
     county = next((area.units[path] for path in ancestors(plan.unit_path) if path in area.units), "")
     return Row(
         listed=queries.listed(actor, plan),
@@ -179,6 +195,7 @@ def _row(
         request=request,
         waits=waits,
         bulk=plan.status == Status.UNDER_REVIEW and plan.pending is None and not waits and not bulk.flagged(plan),
+        marks=[FLAG_TITLES[flag] for flag in plan.flags if flag in FLAG_TITLES and flag not in bulk.HARMLESS],
     )
 
 

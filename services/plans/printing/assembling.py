@@ -17,7 +17,7 @@ from services.plans.approval import comparing, queries, signatures
 from services.plans.approval import content as contents
 from services.plans.approval.models import Plan, PlanVersion
 from services.plans.approval.trail import PlanLine
-from services.plans.printing import codes, verdict
+from services.plans.printing import verdict
 from services.plans.printing.models import PlanSheet
 from services.plans.printing.sheet import Box, Sheet, SheetFile, SheetItem, Totals, fingerprint
 from services.plans.printing.verdict import State, Verdict
@@ -25,6 +25,7 @@ from services.plans.workflow import Status
 from shared import directory
 from shared.database import utc_now
 from shared.errors import Conflict
+from shared.printing.codes import grouped
 
 SHOWN = ("approve", "return", "confirm_refusal")
 """Acts that fill the box of a stage."""
@@ -126,7 +127,7 @@ def printed(session: Session, plan: Plan, sheet: Sheet) -> PlanSheet | None:
 
 def coded(sheet: Sheet, row: PlanSheet) -> Sheet:
     """The sheet with its code, ready to be printed."""
-    return replace(sheet, code=codes.grouped(row.code))
+    return replace(sheet, code=grouped(row.code))
 
 
 def verify_address(public_url: str) -> str:
@@ -185,6 +186,8 @@ def _more(session: Session, plan: Plan, content: contents.Content) -> tuple[tupl
         forecast = content.forecast
         found.append(("预判", f"{forecast.teachers} 人，缺口合计 {forecast.shortfall} 学分"))
         found.append(("预判依据", forecast.basis))
+    if content.claim:
+        found += content.claim.facts()
     if plan.amends_id:
         found.append(("修订自", session.get_one(Plan, plan.amends_id).number))
     return tuple(found)

@@ -17,12 +17,11 @@ from services.plans.approval import queries
 from services.plans.approval.api import SEE, who
 from services.plans.printing import assembling, codes, render, verdict
 from services.plans.printing.sheet import Sheet, fingerprint
+from shared.printing.codes import TYPED, read_code
 from shared.web import ANYONE, allow, once, reading, runtime
 
 bp = Blueprint("sheets_pages", __name__, url_prefix="/plans")
 NO_CODE = "（尚未取得）"
-TYPED = 60
-"""So much of what was typed is looked at and shown again."""
 
 
 @bp.get("/<plan_id>/sheet")
@@ -71,7 +70,7 @@ def verify() -> Response:
     with reading() as session:
         row = codes.find(session, typed)
         if row is None:
-            result = verdict.missing(typed, mistyped=codes.read_code(typed) is None)
+            result = verdict.missing(typed, mistyped=read_code(typed) is None)
         else:
             result = assembling.verdict_of(session, row, verify_url=_verify_url())
         return make_response(render_template("plans/verify.html", result=result))

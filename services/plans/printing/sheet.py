@@ -10,8 +10,6 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-HEADINGS = {"school_plan": "自主培训方案审批单", "fallback_scheme": "托底培训方案备案单"}
-"""Kind of submission -> what its sheet is called, without the 《》."""
 ITEM_COLUMNS = ("序号", "项目", "时间", "学时", "学时/学分", "学分", "考核办法与过程记录")
 FILE_COLUMNS = ("序号", "附件", "大小", "摘要")
 NOTE = "本单由学分平台生成，内容以平台记录为准。请打开上述网址，输入核验码，核对真伪以及是否已被新版本取代。"
@@ -73,7 +71,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sheet:
-    """Everything that is printed. `heading` is one of `HEADINGS`; `code` is grouped (`codes.grouped`)."""
+    """Everything that is printed. `heading` is that of its kind, without the 《》; `code` is grouped, 4-4-4."""
 
     heading: str
     number: str

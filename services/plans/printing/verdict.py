@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
 from services.plans.printing.sheet import Sheet
-
-_DEPUTY = re.compile(r"^(?P<name>.+?)（代(?P<other>.+)）$")
+from shared.printing.names import mask
 
 
 class State(StrEnum):
@@ -129,11 +127,3 @@ def about(
 def missing(typed: str, *, mistyped: bool) -> Verdict:
     """The answer where no sheet was found: a slip of typing is told apart from a code that was never made."""
     return Verdict(state=State.MISTYPED if mistyped else State.UNKNOWN, code=typed)
-
-
-def mask(name: str) -> str:
-    """李** for any name of that family, however long; 李**（代王**） for a deputy."""
-    deputy = _DEPUTY.match(name)
-    if deputy:
-        return f"{mask(deputy['name'])}（代{mask(deputy['other'])}）"
-    return f"{name[0]}**" if name else ""

@@ -62,6 +62,7 @@ def audit_results(session: Session, actor: Actor, project_id: str, *, version: i
         telling.tell_audit(session, project, audit, now)
         what = "已送学分服务折算。"
     else:
+        telling.tell_publicity(session, project, audit, audit.public_until)
         what = f"公示 {project.publicity_days} 个工作日，至 {local_time(audit.public_until)}，期满无异议即确认。"
     history.record(
         session,
@@ -101,7 +102,7 @@ def check_audit(session: Session, actor: Actor, project: Project) -> tuple[Post,
 def revoke_audit(session: Session, actor: Actor, project_id: str, audit_id: str, *, reason: str) -> Audit:
     """Takes an audit back (取消审核): credits counters what it gave, and the results wait again.
 
-    During 公示 credits knows nothing of it yet, and is told nothing (N46).
+    During 公示 credits has counted nothing yet, and is told only that the 公示 has ended (N46).
     Raises `Invalid` without a reason, `Conflict` when it was taken back already, saying by whom and when.
     """
     project = queries.find_project(session, actor, project_id, lock=True)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from services.plans.projects import history, queries
 from services.plans.projects.models import Audit, CreditsState, Project, ProjectLine, Result
 from shared import outbox
-from shared.actors import Actor
+from shared.actors import Actor, Post
 from shared.database import utc_now
 from shared.errors import Conflict, NotAllowed
 from shared.outbox import OutboxRow, OutboxTodo
@@ -144,14 +144,28 @@ def redeliver(session: Session, actor: Actor, project_id: str, audit_id: str) ->
     if post is None:
         raise NotAllowed("只有组织单位和成绩审核单位可以重新送达。")
     audit = queries.find_audit(session, project, audit_id)
-    if not audit.event_ids:
+    if audit.sent_at is None:
         raise Conflict("此次审核尚未送出（公示中或公示期间已取消），不需要重新送达。")
     # Whoever presses at the same moment waits here, and then sees the first one's line.
     session.execute(select(Project.id).where(Project.id == project.id).with_for_update())
-    _require_pause(session, project, audit)
+    last = sent_lately(session, project, audit)
+    if last is not None:
+        raise Conflict(
+            f"已由{last.actor_name}于 {local_time(last.at)} 重新送达；一分钟内只能重新送达一次，请稍后查看答复。",
+            decided_by=last.actor_name,
+            decided_at=last.at.isoformat(),
+            verdict="redeliver",
+        )
+    if not send(session, project, audit, actor, post):
+        raise Conflict("此次审核的消息已超过保留期限，不能再送；如学分仍未计入，请取消审核后重新审核。")
+    return audit
+
+
+def send(session: Session, project: Project, audit: Audit, actor: Actor, post: Post) -> bool:
+    """Queues every message about the audit again and records it; False where none is left in the outbox's log."""
     sent = [event_id for event_id in audit.event_ids if outbox.requeue(session, event_id)]
     if not sent:
-        raise Conflict("此次审核的消息已超过保留期限，不能再送；如学分仍未计入，请取消审核后重新审核。")
+        return False
     history.record(
         session,
         project,
@@ -161,10 +175,11 @@ def redeliver(session: Session, actor: Actor, project_id: str, audit_id: str) ->
         details={"audit_id": audit.id},
         post=post,
     )
-    return audit
+    return True
 
 
-def _require_pause(session: Session, project: Project, audit: Audit) -> None:
+def sent_lately(session: Session, project: Project, audit: Audit) -> ProjectLine | None:
+    """The line of the last time that the audit was sent again, if that was less than `PAUSE` ago."""
     recent = session.scalars(
         select(ProjectLine)
         .where(
@@ -174,14 +189,7 @@ def _require_pause(session: Session, project: Project, audit: Audit) -> None:
         )
         .order_by(ProjectLine.at.desc())
     )
-    last = next((line for line in recent if line.details.get("audit_id") == audit.id), None)
-    if last is not None:
-        raise Conflict(
-            f"已由{last.actor_name}于 {local_time(last.at)} 重新送达；一分钟内只能重新送达一次，请稍后查看答复。",
-            decided_by=last.actor_name,
-            decided_at=last.at.isoformat(),
-            verdict="redeliver",
-        )
+    return next((line for line in recent if line.details.get("audit_id") == audit.id), None)
 
 
 def _unsent(session: Session, event_ids: Iterable[str]) -> set[str]:

@@ -195,6 +195,14 @@ class Result(Base):
         CheckConstraint(f"credits_state IN ({_one_of(CreditsState)})", name="credits_state"),
         Index("ix_results_list", "project_id", "position", "id"),
         Index("ix_results_state", "project_id", "state"),
+        # What a teacher has no credits of yet (B13): few of her results, and few of all.
+        Index(
+            "ix_results_on_the_way",
+            "person_id",
+            "id",
+            postgresql_where=text("credits_state <> 'recorded' OR state <> 'audited'"),
+            sqlite_where=text("credits_state <> 'recorded' OR state <> 'audited'"),
+        ),
         # What the delivery page looks for: few rows of a large table, and none on a good day (N8).
         Index(
             "ix_results_unanswered",

@@ -7,11 +7,14 @@ from typing import Any
 from flask import Blueprint, render_template, request, url_for
 from sqlalchemy.orm import Session
 
+from services.plans import routes
 from services.plans.approval import queries as approval
+from services.plans.approval import typed
 from services.plans.approval.models import Plan
 from services.plans.categories import BUCKETS, MODES, STAGES, TRAINING_LEVELS, categories
 from services.plans.desk import queue as desk
 from services.plans.projects import auditing, delivery, history, queries
+from services.plans.projects import on_the_way as trainings
 from services.plans.projects.api import SEE
 from services.plans.projects.models import (
     RESULT_TITLES,
@@ -121,6 +124,15 @@ def late_audits() -> str:
         )
 
 
+@bp.get("/fragments/on-the-way")
+@allow(Office.TEACHER)
+def on_the_way() -> str:
+    """在路上: my results that are no credits yet, for the page of my credits (B13)."""
+    with reading() as session:
+        rows = trainings.on_the_way(session, actor(), cursor=request.args.get("cursor"))
+        return render_template("plans/on_the_way.html", rows=rows)
+
+
 @bp.get("/fragments/waiting")
 @allow(SIGNED_IN)
 def waiting() -> str:
@@ -128,31 +140,36 @@ def waiting() -> str:
     me = actor()
     found: list[dict[str, Any]] = []
     with reading() as session:
-        if me.holds(Office.PLAN_REVIEW):
+        if me.holds(*routes.deciders()):
             mine = desk.to_decide(me)
+            waits, reviews = approval.count(session, mine), me.holds(Office.PLAN_REVIEW)
             plans = session.scalars(mine.order_by(Plan.entered_at, Plan.id).limit(FIRST))
-            found.append(
-                {
-                    "label": "待审核的方案",
-                    "count": approval.count(session, mine),
-                    "href": url_for("desk_pages.queue"),
-                    "tone": "info",
-                    "first": [
-                        (f"{plan.unit_name} · {plan.title}", url_for("desk_pages.deciding", plan_id=plan.id))
-                        for plan in plans
-                    ],
-                }
-            )
-        if me.holds(Office.SCHOOL_ADMIN):
-            own = approval.own_plans(me)
-            for status in (Status.RETURNED, Status.DRAFT):
+            line = {
+                "label": "待审核的方案" if reviews else "待审核的认定申请",
+                "count": waits,
+                "href": url_for("desk_pages.queue"),
+                "tone": "info",
+                "first": [
+                    (f"{plan.unit_name} · {plan.title}", url_for("desk_pages.deciding", plan_id=plan.id))
+                    for plan in plans
+                ],
+            }
+            found += [line] if reviews or waits else []
+        for kind in typed.draftable(me):
+            if kind.key != "school_plan" and not kind.claims:
+                continue
+            own = approval.own_plans(me).where(Plan.kind == kind.key)
+            for status, words in ((Status.RETURNED, "待修改的"), (Status.DRAFT, "未报送的")):
                 these = own.where(Plan.status == status.value)
+                number = approval.count(session, these)
+                if kind.claims and not number:
+                    continue
                 plans = session.scalars(these.order_by(Plan.id.desc()).limit(FIRST))
                 found.append(
                     {
-                        "label": {Status.RETURNED: "待修改的方案", Status.DRAFT: "未报送的草稿"}[status],
-                        "count": approval.count(session, these),
-                        "href": url_for("plans_pages.mine", status=status.value),
+                        "label": words + ("草稿" if words == "未报送的" and not kind.claims else kind.noun),
+                        "count": number,
+                        "href": url_for("plans_pages.mine", kind=kind.key, status=status.value),
                         "tone": "warn" if status is Status.RETURNED else "neutral",
                         "first": [(plan.title, url_for("plans_pages.show", plan_id=plan.id)) for plan in plans],
                     }

@@ -8,10 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.plans.calendar.queries import calendar
-from services.plans.calendar.rules import DAY, NoCalendar
+from services.plans.calendar.rules import NoCalendar
 from services.plans.projects import history
 from services.plans.projects.models import Audit, Project
 from services.plans.projects.telling import tell_audit
+from services.plans.terms import DAY
 from shared.actors import SYSTEM
 from shared.database import utc_now
 from shared.errors import Conflict

@@ -1,8 +1,9 @@
-"""What credits is told of results: an audit, and that it was taken back. Every message is noted on the audit (N8)."""
+"""What credits is told of results: an audit, its 公示, its taking back. Every message is noted on the audit (N8)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -14,7 +15,14 @@ from services.plans.projects import queries
 from services.plans.projects.models import Audit, CreditsState, Project, Result, ResultState
 from shared import outbox
 from shared.events.base import Event
-from shared.events.plans import AuditedResult, AuditRevoked, ProjectFacts, ResultsAudited
+from shared.events.plans import (
+    AuditedResult,
+    AuditRevoked,
+    ProjectFacts,
+    PublicityEnded,
+    ResultsAudited,
+    ResultsInPublicity,
+)
 
 CHUNK = 500
 """People in one message at most."""
@@ -22,15 +30,17 @@ UNKNOWN = {"credits": None, "explanation": None, "received_at": None, "recorded_
 """Columns of a result for which credits has not answered."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """Results that go into one message."""
+
+    entered_by: str
+    results: list[AuditedResult]
+
+
 def tell_audit(session: Session, project: Project, audit: Audit, now: datetime) -> None:
     """Tells credits of the results of an audit: they are final."""
-    columns = (Result.id, Result.person_id, Result.hours, Result.passed, Result.attempt, Result.entered_by)
-    rows: Sequence[Any] = session.execute(
-        select(*columns)
-        .where(Result.audit_id == audit.id, Result.state == ResultState.AUDITED.value)
-        .order_by(Result.entered_by, Result.position, Result.id)
-    ).all()
-    chunks = list(_chunks(rows))
+    chunks = _results(session, audit)
     audit.chunks, audit.confirmed_at = len(chunks), now
     facts = facts_of(project)
     tell(
@@ -41,23 +51,14 @@ def tell_audit(session: Session, project: Project, audit: Audit, now: datetime) 
             ResultsAudited(
                 audit_id=audit.id,
                 project=facts,
-                chunk=chunk,
+                chunk=number,
                 chunks=len(chunks),
-                entered_by=some[0].entered_by,
+                entered_by=chunk.entered_by,
                 audited_by=audit.audited_by,
                 audited_at=audit.audited_at,
-                results=[
-                    AuditedResult(
-                        result_id=row.id,
-                        person_id=row.person_id,
-                        hours=row.hours,
-                        passed=row.passed,
-                        attempt=row.attempt,
-                    )
-                    for row in some
-                ],
+                results=chunk.results,
             )
-            for chunk, some in enumerate(chunks, start=1)
+            for number, chunk in enumerate(chunks, start=1)
         ),
     )
     session.execute(
@@ -68,8 +69,32 @@ def tell_audit(session: Session, project: Project, audit: Audit, now: datetime) 
     )
 
 
+def tell_publicity(session: Session, project: Project, audit: Audit, until: datetime) -> None:
+    """Tells credits that the results of an audit are 公示中 until then: to be shown, and not to count (N46)."""
+    chunks = _results(session, audit)
+    facts = facts_of(project)
+    _note(
+        session,
+        [audit],
+        *(
+            ResultsInPublicity(
+                audit_id=audit.id,
+                project=facts,
+                chunk=number,
+                chunks=len(chunks),
+                entered_by=chunk.entered_by,
+                audited_by=audit.audited_by,
+                audited_at=audit.audited_at,
+                public_until=until,
+                results=chunk.results,
+            )
+            for number, chunk in enumerate(chunks, start=1)
+        ),
+    )
+
+
 def tell_revocation(session: Session, audit: Audit, actor_account: str, now: datetime) -> None:
-    """Tells credits that an audit was taken back, if it was ever told of the audit: during 公示 it was not (N46)."""
+    """Tells credits that an audit was taken back: what it gave is countered, or its 公示 ends without any (N46)."""
     told = audit.confirmed_at is not None
     session.execute(
         update(Result)
@@ -93,14 +118,32 @@ def tell_revocation(session: Session, audit: Audit, actor_account: str, now: dat
                 reason=audit.reason or "",
             ),
         )
+    elif audit.public_until is not None:
+        ended = PublicityEnded(
+            audit_id=audit.id,
+            project_id=audit.project_id,
+            ended_by=actor_account,
+            ended_by_name=audit.revoked_by_name or "",
+            ended_at=now,
+            reason=audit.reason or "",
+        )
+        _note(session, [audit], ended)
 
 
 def tell(session: Session, audits: Iterable[Audit], now: datetime, *events: Event) -> None:
     """Publishes, and notes on the audits what was published of them and when."""
-    ids = [outbox.publish(session, event) for event in events]
+    audits = list(audits)
+    for audit in audits:
+        audit.sent_at = now
+    _note(session, audits, *events)
+
+
+def _note(session: Session, audits: Iterable[Audit], *events: Event) -> None:
+    """Publishes, and notes the messages on the audits. Those about a 公示 leave the ledger alone: no `sent_at`."""
+    ids = outbox.publish_all(session, events)
     for audit in audits:
         # A new list, for a change inside a JSON column is not seen.
-        audit.event_ids, audit.sent_at = [*audit.event_ids, *ids], now
+        audit.event_ids = [*audit.event_ids, *ids]
     session.flush()
 
 
@@ -122,9 +165,21 @@ def facts_of(project: Project) -> ProjectFacts:
     )
 
 
-def _chunks(results: Iterable[Any]) -> Iterator[list[Any]]:
-    """At most `CHUNK` people, all entered by the same account."""
-    for _, group in groupby(results, key=lambda result: result.entered_by):
-        rows = list(group)
-        for start in range(0, len(rows), CHUNK):
-            yield rows[start : start + CHUNK]
+def _results(session: Session, audit: Audit) -> list[_Chunk]:
+    """The results of an audit that stands: at most `CHUNK` people together, all entered by the same account."""
+    columns = (Result.id, Result.person_id, Result.hours, Result.passed, Result.attempt, Result.entered_by)
+    rows: Sequence[Any] = session.execute(
+        select(*columns)
+        .where(Result.audit_id == audit.id, Result.state == ResultState.AUDITED.value)
+        .order_by(Result.entered_by, Result.position, Result.id)
+    ).all()
+    chunks = []
+    for entered_by, group in groupby(rows, key=lambda row: row.entered_by):
+        results = [
+            AuditedResult(
+                result_id=row.id, person_id=row.person_id, hours=row.hours, passed=row.passed, attempt=row.attempt
+            )
+            for row in group
+        ]
+        chunks += [_Chunk(entered_by, results[start : start + CHUNK]) for start in range(0, len(results), CHUNK)]
+    return chunks

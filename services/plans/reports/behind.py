@@ -10,17 +10,17 @@ from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.orm import Session, aliased
 
 from services.plans import kinds, routes
-from services.plans.acts import ACTS
 from services.plans.approval import signatures
 from services.plans.approval.models import Plan
 from services.plans.approval.trail import PlanLine, PlanPoint
-from services.plans.workflow import Status
+from services.plans.workflow import STOPS_CLOCK, Status
 from shared.actors import Actor, Level, Office
 from shared.database import under, under_any
 from shared.errors import NotFound
 
 LISTS = {
     "open": "在途",
+    "paused": "暂停计时",
     "decided": "环节办理",
     "on_time": "按时办结",
     "late": "超时办结",
@@ -30,11 +30,13 @@ LISTS = {
     "again": "退回两次及以上的方案",
     "untold": "未一次性告知",
 }
-"""Name of a list -> its title. Decisions are counted by stage, returns by plan, 未一次性告知 by point."""
-DECIDES = tuple(act.name for act in ACTS.values() if act.decides)
+"""Name of a list -> its title. Decisions are counted by stage, returns by plan, 未一次性告知 by point; 在途 includes
+暂停计时."""
 LEVELS = (Level.COUNTY, Level.DISTRICT, Level.PROVINCE)
 RETURNED = (PlanLine.act == "return") & (PlanLine.to_status == Status.RETURNED.value)
 """Back to the school, and not only to an earlier stage."""
+PAUSED = Plan.pending.in_([pending.value for pending in STOPS_CLOCK])
+"""The clock stands: whoever has it waits for somebody else (N27)."""
 _CODE = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -71,15 +73,14 @@ def behind(actor: Actor, name: str, chosen: Chosen) -> Behind:
     """The list behind the number `name` of `LISTS`. Raises `NotFound` for no such list and outside the actor's area."""
     if name not in LISTS or (chosen.region and not any(chosen.region.startswith(path) for path in areas(actor))):
         raise NotFound()
-    where = where_of(actor, chosen)
-    if name == "open":
-        open_ones = select(Plan).where(*where, Plan.status == Status.UNDER_REVIEW)
-        return Behind(open_ones, [Plan.entered_at, Plan.id], descending=False)
+    if name in ("open", "paused"):
+        waiting = open_plans(actor, chosen)
+        return Behind(waiting.where(PAUSED) if name == "paused" else waiting, [Plan.entered_at, Plan.id], False)
     if name == "untold":
-        return Behind(untold(where, chosen), [PlanPoint.line_id, PlanPoint.number])
+        return Behind(untold(actor, chosen), [PlanPoint.line_id, PlanPoint.number])
     if name in ("decided", "on_time", "late", "timed"):
-        return Behind(decisions(where, chosen).where(*_timed(name)), [PlanLine.id])
-    return Behind(select(Plan).where(*where, _times(name, chosen)), [Plan.id])
+        return Behind(decisions(actor, chosen).where(*_timed(name)), [PlanLine.id])
+    return Behind(_plans(actor, name, chosen), [Plan.id])
 
 
 def plans_of(session: Session, ids: Sequence[str]) -> Mapping[str, Plan]:
@@ -92,68 +93,79 @@ def lines_of(session: Session, ids: Sequence[str]) -> Mapping[str, PlanLine]:
     return {line.id: line for line in session.scalars(select(PlanLine).where(PlanLine.id.in_(ids)))}
 
 
-def where_of(actor: Actor, chosen: Chosen) -> list[ColumnElement[bool]]:
-    """Conditions on plans: those submitted at least once in the actor's area, narrowed to what was chosen."""
+def submitted(actor: Actor, school_year: str = "") -> list[ColumnElement[bool]]:
+    """Conditions on plans: those submitted at least once in the actor's area, for that school year."""
     found = [under_any(Plan.unit_path, areas(actor)), Plan.round > 0]
-    if chosen.school_year:
-        found.append(Plan.submitted_year == chosen.school_year)
-    if chosen.kind:
-        found.append(Plan.kind == chosen.kind)
-    if chosen.region:
-        found += [under(Plan.unit_path, chosen.region), region_of() == chosen.region]
-    return found
+    return [*found, Plan.submitted_year == school_year] if school_year else found
 
 
-def decisions(where: Sequence[ColumnElement[bool]], chosen: Chosen) -> Select[Any]:
-    """Decisions that were not taken back, newest last."""
-    query = select(PlanLine).select_from(PlanLine).join(Plan, Plan.id == PlanLine.plan_id).where(*where)
-    return query.where(PlanLine.act.in_(DECIDES), _stands(), *_at_level(chosen))
-
-
-def untold(where: Sequence[ColumnElement[bool]], chosen: Chosen) -> Select[Any]:
-    """Points that an earlier return of the same stage could have raised, in returns that stand (N1)."""
-    query = select(PlanPoint).select_from(PlanPoint).join(PlanLine, PlanLine.id == PlanPoint.line_id)
-    return query.join(Plan, Plan.id == PlanLine.plan_id).where(
-        *where, PlanPoint.late.is_(True), _stands(), *_at_level(chosen)
+def open_plans(actor: Actor, chosen: Chosen) -> Select[Plan]:
+    """Plans under review, whoever has them."""
+    # Whatever is under review is in a queue; said so, the index of the queues is enough.
+    query = select(Plan).where(
+        *submitted(actor, chosen.school_year), Plan.status == Status.UNDER_REVIEW, Plan.reviewing_path.is_not(None)
     )
+    if chosen.kind:
+        query = query.where(Plan.kind == chosen.kind)
+    if chosen.region:
+        query = query.where(under(Plan.unit_path, chosen.region), region_of() == chosen.region)
+    return query
 
 
-def _at_level(chosen: Chosen) -> list[ColumnElement[bool]]:
-    return [level_of() == chosen.level] if chosen.level else []
+def decisions(actor: Actor, chosen: Chosen) -> Select[PlanLine]:
+    """Decisions that were not taken back."""
+    return select(PlanLine).where(*_decided(actor, chosen))
+
+
+def untold(actor: Actor, chosen: Chosen) -> Select[PlanPoint]:
+    """Points that an earlier return of the same stage could have raised, in returns that stand (N1)."""
+    query = select(PlanPoint).join(PlanLine, PlanLine.id == PlanPoint.line_id)
+    return query.where(*_decided(actor, chosen), PlanPoint.late.is_(True))
+
+
+def _plans(actor: Actor, name: str, chosen: Chosen) -> Select[Plan]:
+    """Plans on which there was a decision; or that came back to the school, once or twice."""
+    found = select(PlanLine.plan_id).where(*_decided(actor, chosen))
+    if name != "handled":
+        found = found.where(RETURNED)
+    often = found.group_by(PlanLine.plan_id).having(func.count() >= (2 if name == "again" else 1))
+    return select(Plan).where(*submitted(actor), Plan.id.in_(often))
+
+
+def _decided(actor: Actor, chosen: Chosen) -> list[ColumnElement[bool]]:
+    """Conditions on lines of the history: decisions in the actor's area that stand, narrowed to what was chosen.
+
+    Only decisions have a region. The school year is that of the version which was decided on.
+    """
+    found = [under_any(PlanLine.region_path, areas(actor)), _stands()]  # type: ignore[arg-type]
+    if chosen.school_year:
+        found.append(PlanLine.school_year == chosen.school_year)
+    if chosen.region:
+        found.append(PlanLine.region_path == chosen.region)
+    if chosen.kind:
+        found.append(PlanLine.plan_kind == chosen.kind)
+    if chosen.level:
+        found.append(level_of() == LEVELS.index(Level(chosen.level)))
+    return found
 
 
 def _stands() -> ColumnElement[bool]:
     """Nobody took the line back or signed against it: `signatures.struck` as a query."""
     later = aliased(PlanLine)
-    struck = select(later.id).where(
-        later.plan_id == PlanLine.plan_id, later.strikes_id == PlanLine.id, later.act.in_(signatures.STRIKES)
-    )
-    return ~struck.exists()
-
-
-def _times(name: str, chosen: Chosen) -> ColumnElement[bool]:
-    """How often there was a decision on the plan, or a return to the school, as a condition."""
-    of_plan = select(func.count()).where(
-        PlanLine.plan_id == Plan.id, PlanLine.act.in_(DECIDES), _stands(), *_at_level(chosen)
-    )
-    if name != "handled":
-        of_plan = of_plan.where(RETURNED)
-    return of_plan.correlate(Plan).scalar_subquery() >= (2 if name == "again" else 1)
+    return ~select(later.id).where(later.strikes_id == PlanLine.id, later.act.in_(signatures.STRIKES)).exists()
 
 
 def region_of() -> ColumnElement[str]:
-    """Path of the county, district or province for which a plan counts: of whoever runs the school.
-
-    That is a school's path without its own code; what an authority files itself is its own.
-    """
+    """`kinds.region_of` of a plan, as a query."""
     parent = func.rtrim(func.rtrim(Plan.unit_path, "/"), _CODE)
-    return case((Plan.kind.in_(kinds.owned_by(Office.SCHOOL_ADMIN)), parent), else_=Plan.unit_path)
+    return case((Plan.kind.in_(kinds.of_schools()), parent), else_=Plan.unit_path)
 
 
-def level_of() -> ColumnElement[str]:
-    """Level of the stage at which a line of the history was written."""
-    stages = [stage for route in routes.routes().values() for stage in route.stages]
-    return case({stage.name: stage.level.value for stage in stages}, value=PlanLine.stage)
+def level_of() -> ColumnElement[int]:
+    """Level of the stage at which a line of the history was written, as its place in `LEVELS`: numbers sort quickly."""
+    every = [stage for route in routes.routes().values() for stage in route.stages]
+    stages = [stage for stage in every if stage.level in LEVELS]  # a school's own review is no authority's
+    return case({stage.name: LEVELS.index(stage.level) for stage in stages}, value=PlanLine.stage)
 
 
 def _timed(name: str) -> list[ColumnElement[bool]]:

@@ -1,18 +1,19 @@
 """The board (N28): per county and school year what is under way, how fast it goes, and what comes back.
 
 Every number has a list behind it, and both come of the same conditions. All sums are made by the database: what a
-decision took was written down with it (`trail.PlanLine.took_minutes`).
+decision took, and for which region and year it counts, was written down with it (`trail.PlanLine`), so that one index
+holds all that is summed up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 from statistics import median
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, case, func, select
+from sqlalchemy import Select, Subquery, case, func, select
 from sqlalchemy.orm import Session
 
 from services.plans.approval.models import Plan
@@ -20,16 +21,17 @@ from services.plans.approval.trail import PlanLine
 from services.plans.reports.behind import (
     LEVELS,
     LISTS,
+    PAUSED,
     RETURNED,
     Chosen,
     areas,
     decisions,
     level_of,
+    open_plans,
     region_of,
+    submitted,
     untold,
-    where_of,
 )
-from services.plans.workflow import Status
 from shared.actors import Actor, Level
 from shared.database import under_any
 from shared.directory import UnitCopy
@@ -59,12 +61,17 @@ class Row:
     county: bool = False
     """A county that still exists: shown even where there is nothing."""
     oldest: Plan | None = None
-    """Which of what is under way has been at its stage for longest."""
+    """Which of what is under way, and not paused, has been at its stage for longest."""
 
     @property
     def title(self) -> str:
         """东湖区; 南昌市（市级直属）."""
         return f"{self.name}（{self.direct}）" if self.direct else self.name
+
+    @property
+    def oldest_since(self) -> datetime | None:
+        """Since when."""
+        return self.oldest.entered_at if self.oldest else None
 
     def rate(self, part: str, *whole: str) -> float | None:
         """Share between 0 and 1; None of nothing."""
@@ -89,21 +96,14 @@ class Row:
 
 def board(session: Session, actor: Actor, chosen: Chosen) -> list[Row]:
     """A row for every county of the actor's area, and for districts and the province where they run schools."""
-    where = where_of(actor, chosen)
     rows = {row.path: row for row in board_regions(session, actor)}
-    _count_open(session, where, rows)
-    lines = decisions(where, chosen).with_only_columns(
-        PlanLine.plan_id,
-        region_of().label("region"),
-        level_of().label("level"),
-        PlanLine.in_time,
-        PlanLine.took_minutes.label("took"),
-        case((RETURNED, 1), else_=0).label("returned"),
-    )
-    _count_decisions(session, lines, rows)
-    points = untold(where, chosen).with_only_columns(region_of().label("region")).subquery()
-    for region, number in session.execute(select(points.c.region, func.count()).group_by(points.c.region)):
-        _row(rows, region).counts["untold"] = number
+    _sum_in_memory(session)
+    _count_open(session, open_plans(actor, chosen), rows)
+    _count_decisions(session, decisions(actor, chosen), rows)
+    _count_plans(session, decisions(actor, chosen), rows)
+    late = untold(actor, chosen).with_only_columns(PlanLine.region_path.label("region"), func.count().label("number"))
+    for found in session.execute(late.group_by(PlanLine.region_path)):
+        _row(rows, found.region).counts["untold"] = found.number
     shown = [row for row in rows.values() if row.county or any(row.counts.values())]
     return sorted(shown, key=lambda row: row.path)
 
@@ -119,8 +119,11 @@ def total(rows: Sequence[Row]) -> Row:
 
 def school_years(session: Session, actor: Actor) -> list[str]:
     """School years of which there is anything in the actor's area, newest first."""
-    query = select(Plan.submitted_year).where(*where_of(actor, Chosen())).distinct()
-    return sorted((year for year in session.scalars(query) if year), reverse=True)
+    # From one year to the next by the index, since there are few years and many plans.
+    first = select(func.min(Plan.submitted_year).label("year")).where(*submitted(actor)).cte("years", recursive=True)
+    later = select(func.min(Plan.submitted_year)).where(*submitted(actor), Plan.submitted_year > first.c.year)
+    years = first.union_all(select(later.scalar_subquery()).where(first.c.year.is_not(None)))
+    return sorted((year for year in session.scalars(select(years.c.year)) if year), reverse=True)
 
 
 def board_regions(session: Session, actor: Actor) -> list[Row]:
@@ -143,59 +146,73 @@ def _row(rows: dict[str, Row], region: str) -> Row:
     return rows.setdefault(region, Row(region, f"单位 {region.rstrip('/').rpartition('/')[2]}"))
 
 
-def _count_open(session: Session, where: Sequence[ColumnElement[bool]], rows: dict[str, Row]) -> None:
-    here = select(Plan.id, region_of().label("region"), Plan.entered_at).where(
-        *where, Plan.status == Status.UNDER_REVIEW
-    )
-    part = here.subquery()
-    place = func.row_number().over(partition_by=part.c.region, order_by=(part.c.entered_at, part.c.id))
-    number = func.count().over(partition_by=part.c.region)
-    ranked = select(part.c.id, part.c.region, place.label("place"), number.label("number")).subquery()
-    query = select(Plan, ranked.c.region, ranked.c.number).join(ranked, ranked.c.id == Plan.id)
-    for plan, region, count in session.execute(query.where(ranked.c.place == 1)):
-        row = _row(rows, region)
-        row.counts["open"], row.oldest = count, plan
-
-
-def _count_decisions(session: Session, lines: Select[Any], rows: dict[str, Row]) -> None:
-    line = lines.subquery()
-    # By plan first and then by region: one reading of the history gives what is counted by decision and by plan.
-    each = (
-        select(
-            line.c.region,
-            func.count().label("decided"),
-            func.count().filter(line.c.in_time.is_(True)).label("on_time"),
-            func.count().filter(line.c.in_time.is_(False)).label("late"),
-            func.count().filter(line.c.took.is_not(None)).label("timed"),
-            func.sum(line.c.returned).label("returns"),
-        )
-        .group_by(line.c.region, line.c.plan_id)
-        .subquery()
-    )
-    query = select(
-        each.c.region,
-        *[func.sum(each.c[name]).label(name) for name in ("decided", "on_time", "late", "timed")],
-        func.count().label("handled"),
-        func.count().filter(each.c.returns >= 1).label("returned"),
-        func.count().filter(each.c.returns >= 2).label("again"),
-    ).group_by(each.c.region)
-    for found in session.execute(query).mappings():
-        _row(rows, found["region"]).counts.update({name: int(found[name]) for name in found if name != "region"})
-    for region, level, count, middle in _medians(session, line):
-        _row(rows, region).speeds[Level(level)] = Speed(count, middle)
-
-
-def _medians(session: Session, line: Any) -> list[tuple[str, str, int, float]]:
-    timed = select(line.c.region, line.c.level).where(line.c.took.is_not(None))
+def _sum_in_memory(session: Session) -> None:
+    """A province's year is sorted in memory, not in files, and no statement is compiled, which would take longer."""
     if session.get_bind().dialect.name != "sqlite":
-        middle = func.percentile_cont(0.5).within_group(line.c.took.asc())
-        query = timed.add_columns(func.count(), middle).group_by(line.c.region, line.c.level)
-        return [(region, level, count, float(value)) for region, level, count, value in session.execute(query)]
-    # SQLite has no median: the figures stream past, one group at a time.
-    ordered = timed.add_columns(line.c.took).order_by(line.c.region, line.c.level)
-    stream = session.execute(ordered.execution_options(yield_per=1000))
-    groups = ((key, [row[2] for row in part]) for key, part in groupby(stream, key=lambda row: (row[0], row[1])))
-    return [(region, level, len(took), float(median(took))) for (region, level), took in groups]
+        session.execute(select(func.set_config("work_mem", "64MB", True), func.set_config("jit", "off", True)))
+
+
+def _count_open(session: Session, waiting: Select[Plan], rows: dict[str, Row]) -> None:
+    paused = case((PAUSED, 1), else_=0).label("paused")
+    part = waiting.with_only_columns(Plan.id, Plan.entered_at, region_of().label("region"), paused).subquery()
+    place = func.row_number().over(partition_by=part.c.region, order_by=(part.c.paused, part.c.entered_at, part.c.id))
+    number, stopped = (each.over(partition_by=part.c.region) for each in (func.count(), func.sum(part.c.paused)))
+    columns = (place.label("place"), number.label("number"), stopped.label("stopped"))
+    ranked = select(part.c.id, part.c.region, part.c.paused, *columns).subquery()
+    query = select(Plan, ranked).join(ranked, ranked.c.id == Plan.id).where(ranked.c.place == 1)
+    for found in session.execute(query):
+        row = _row(rows, found.region)
+        row.counts["open"], row.counts["paused"] = found.number, int(found.stopped)
+        row.oldest = None if found.paused else found.Plan
+
+
+def _count_decisions(session: Session, decided: Select[PlanLine], rows: dict[str, Row]) -> None:
+    """What is counted by decision."""
+    line = decided.with_only_columns(
+        PlanLine.region_path.label("region"), level_of().label("level"), PlanLine.in_time, PlanLine.took_minutes
+    ).subquery()
+    counts = {
+        "decided": func.count(),
+        "on_time": func.count().filter(line.c.in_time.is_(True)),
+        "late": func.count().filter(line.c.in_time.is_(False)),
+        "timed": func.count(line.c.took_minutes),
+    }
+    query = select(line.c.region, line.c.level, *[count.label(name) for name, count in counts.items()])
+    query = query.group_by(line.c.region, line.c.level)
+    medians = _medians(session, line)
+    if medians is None:
+        query = query.add_columns(func.percentile_cont(0.5).within_group(line.c.took_minutes.asc()).label("median"))
+    for found in session.execute(query).mappings():
+        row, level = _row(rows, found["region"]), found["level"]
+        for name in counts:
+            row.counts[name] += found[name]
+        if found["timed"]:
+            minutes = found["median"] if medians is None else medians[row.path, level]
+            row.speeds[LEVELS[level]] = Speed(found["timed"], float(minutes))
+
+
+def _medians(session: Session, line: Subquery) -> dict[tuple[str, int], float] | None:
+    """Median by region and level where the database has none: the figures stream past, one group at a time."""
+    if session.get_bind().dialect.name != "sqlite":
+        return None
+    ordered = select(line.c.region, line.c.level, line.c.took_minutes).where(line.c.took_minutes.is_not(None))
+    stream = session.execute(ordered.order_by(line.c.region, line.c.level).execution_options(yield_per=1000))
+    return {key: median(row[2] for row in part) for key, part in groupby(stream, key=lambda row: (row[0], row[1]))}
+
+
+def _count_plans(session: Session, decided: Select[PlanLine], rows: dict[str, Row]) -> None:
+    """What is counted by plan: on which there was a decision, which came back to the school once or more often."""
+    returns = func.count().filter(RETURNED).label("returns")
+    each = decided.with_only_columns(PlanLine.region_path.label("region"), returns)
+    plan = each.group_by(PlanLine.region_path, PlanLine.plan_id).subquery()
+    query = select(
+        plan.c.region,
+        func.count().label("handled"),
+        func.count().filter(plan.c.returns >= 1).label("returned"),
+        func.count().filter(plan.c.returns >= 2).label("again"),
+    ).group_by(plan.c.region)
+    for found in session.execute(query).mappings():
+        _row(rows, found["region"]).counts.update({name: found[name] for name in ("handled", "returned", "again")})
 
 
 def _above(path: str) -> str:

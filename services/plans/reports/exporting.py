@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import IO, Any
 
-import xlsxwriter
 from sqlalchemy import Select
 from sqlalchemy.orm import Session
 
@@ -22,13 +20,14 @@ from services.plans.calendar.rules import in_words
 from services.plans.desk import queue
 from services.plans.desk import rows as desk_rows
 from services.plans.kinds import KINDS
-from services.plans.printing.verdict import mask
 from services.plans.reports.behind import LEVELS
 from services.plans.reports.board import Row
 from services.plans.workflow import PENDING_TITLES, Pending
 from shared.actors import Actor
 from shared.directory import UnitCopy
+from shared.printing.names import mask
 from shared.ui.filters import local_date, local_time
+from shared.workbooks import Cell, workbook
 
 MOST = 20_000
 """Rows of one workbook."""
@@ -41,34 +40,10 @@ QUEUE_COLUMNS = {
 }  # fmt: skip
 """Heading -> width in characters."""
 BOARD_COLUMNS = {
-    "单位": 26, "上级": 14, "在途": 8, "环节办理": 10, "按时办结": 10, "超时办结": 10, "按时办结率": 12,
+    "单位": 26, "上级": 14, "在途": 8, "暂停计时": 10, "环节办理": 10, "按时办结": 10, "超时办结": 10, "按时办结率": 12,
     "县级中位用时": 18, "市级中位用时": 18, "省级中位用时": 18, "审核过的方案": 14, "退回过的方案": 14, "退回率": 10,
     "退回两次及以上": 14, "二次退回率": 12, "未一次性告知": 14, "最久未办": 36,
 }  # fmt: skip
-Cell = str | int | Decimal | float | None
-
-
-def workbook(file: IO[bytes], sheets: Iterable[tuple[str, dict[str, int], Iterable[Sequence[Cell]]]]) -> None:
-    """Writes sheets of (title, heading -> width, rows) one row at a time, so that length needs no memory."""
-    with xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
-        bold = book.add_format({"bold": True, "num_format": "@"})
-        text, share, figure = (book.add_format({"num_format": code}) for code in ("@", "0.0%", "0.0#"))
-        for title, columns, rows in sheets:
-            sheet = book.add_worksheet(title)
-            sheet.freeze_panes(1, 0)
-            for place, (heading, width) in enumerate(columns.items()):
-                sheet.set_column(place, place, width)
-                sheet.write_string(0, place, heading, bold)
-            for number, row in enumerate(rows, start=1):
-                for place, value in enumerate(row):
-                    if isinstance(value, str):
-                        sheet.write_string(number, place, value, text)
-                    elif isinstance(value, Decimal):
-                        sheet.write_number(number, place, float(value), figure)
-                    elif isinstance(value, float):
-                        sheet.write_number(number, place, value, share)
-                    elif value is not None:
-                        sheet.write_number(number, place, value)
 
 
 def export(
@@ -114,6 +89,7 @@ def board_rows(rows: Iterable[Row]) -> Iterator[list[Cell]]:
             row.title,
             row.above,
             number["open"],
+            number["paused"],
             number["decided"],
             number["on_time"],
             number["late"],

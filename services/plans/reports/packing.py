@@ -17,18 +17,19 @@ from services.plans.approval import queries as approval
 from services.plans.approval import views
 from services.plans.approval.models import Plan, PlanVersion
 from services.plans.calendar.rules import in_words
-from services.plans.files import FileStore, Upload
+from services.plans.files import Upload
 from services.plans.printing import assembling, codes, render
 from services.plans.printing.sheet import Sheet, fingerprint
 from services.plans.projects import queries as projects
 from services.plans.projects.models import RESULT_TITLES, STATUS_TITLES, Project, ProjectStatus, Result, ResultState
-from services.plans.reports.exporting import Cell, workbook
 from services.plans.reports.models import SpotCase, SpotCheck
 from shared.actors import Actor, Level, Office, Post, Unit
 from shared.database import utc_now
 from shared.errors import NotFound
+from shared.file_store import FileStore
 from shared.jobs import Job
 from shared.ui.filters import local_time
+from shared.workbooks import Cell, workbook
 
 ZIP = "application/zip"
 HISTORY = {
@@ -134,9 +135,9 @@ def _history(session: Session, drawer: Actor, plan: Plan) -> Iterator[list[Cell]
             point = answered.point
             late = "（未一次性告知）" if point.late else ""
             points.append(f"{point.number}. {point.place}：{point.text}{late}")
-            if point.answer:
-                verdict = "已修改" if point.answer.verdict == "changed" else "说明"
-                points.append(f"   答复：{verdict} {point.answer.text}".rstrip())
+            for answer in answered.answers:
+                verdict = "已修改" if answer.verdict == "changed" else "说明"
+                points.append(f"   答复（第 {answer.round} 版）：{verdict} {answer.text}".rstrip())
         state = "已取回" if entry.struck else f"意见已失效：{entry.void_because}" if entry.void_because else ""
         yield [
             local_time(line.at),

@@ -17,7 +17,6 @@ from services.plans.approval import queries
 from services.plans.desk import pages as desk_pages
 from services.plans.desk import queue
 from services.plans.edge import by_field
-from services.plans.files import XLSX
 from services.plans.reports import board as boards
 from services.plans.reports import exporting, spotchecks
 from services.plans.reports.api import send_pack
@@ -28,17 +27,16 @@ from services.plans.reports.schemas import BehindQuery, DrawIn, SpotFindingIn
 from shared.actors import Actor
 from shared.database import utc_now
 from shared.directory import UnitCopy
-from shared.errors import Conflict, DomainError, Invalid
+from shared.errors import Conflict, DomainError, Invalid, NotFound
 from shared.jobs import JobRow
 from shared.paging import page
 from shared.ui.filters import local_time
-from shared.web import actor, allow, expected_version, once, reading
+from shared.web import allow, expected_version, once, reading
+from shared.workbooks import XLSX, Cell
 
 bp = Blueprint("reports_pages", __name__, url_prefix="/plans")
 DESK = desk_pages.DESK
 _QUERY = BehindQuery(exclude=("cursor", "limit"))
-COUNTED = ("open", "decided", "on_time", "late", "handled", "returned", "again", "untold")
-"""Numbers that are columns of the board; `timed` is asked for by level."""
 
 
 @bp.get("/board")
@@ -58,7 +56,6 @@ def board() -> str:
             kinds=[(kind.key, kind.title) for kind in kinds.KINDS.values()],
             levels=LEVELS,
             level_choices=[(level.value, f"{level.label}环节") for level in LEVELS],
-            counted=COUNTED,
             href=lambda name, row, **more: url_for(".behind", name=name, **_args(chosen, region=row.path, **more)),
             export=url_for(".export_board", **_args(chosen)),
             **_words(),
@@ -100,7 +97,7 @@ def export_board() -> Response:
 def export() -> Response:
     """A list of the desk as a workbook: the tab and the filters of the address, in the page's order."""
     with reading() as session:
-        me, here, now = desk_pages.reviewer(session), desk_pages.where(), utc_now()
+        me, here, now = desk_pages.decider(session), desk_pages.where(), utc_now()
         every = queries.visible_plans(me) if here.tab == desk_pages.AREA else queue.tab(me, here.tab, now)
         found = queue.narrowed(every, here.chosen, now, terms.tonight(now))
         rows = exporting.queue_rows(session, me, found, here.tab, now)
@@ -139,6 +136,18 @@ def draw() -> AnyResponse:
 def check(check_id: str) -> str:
     """One draw: how to repeat it, its cases, what was found."""
     return _check(check_id, request.args.get("case", ""))
+
+
+@bp.get("/spotchecks/<check_id>/packing")
+@allow(*DESK)
+def packing(check_id: str) -> tuple[str, int]:
+    """Progress of the files as a fragment, for everybody who may see the draw; 286 tells htmx to stop asking."""
+    with reading() as session:
+        found = spotchecks.find_check(session, desk_pages.reviewer(session), check_id)
+        job = session.get(JobRow, found.pack_job_id) if found.pack_job_id else None
+        if job is None:
+            raise NotFound()
+        return render_template("job.html", job=job), 286 if job.finished else 200
 
 
 @bp.post("/spotchecks/<check_id>/packing")
@@ -205,7 +214,7 @@ def _years(session: Session, me: Actor) -> list[tuple[str, str]]:
 
 
 def _workbook(
-    title: str, columns: dict[str, int], rows: Iterable[Sequence[exporting.Cell]], me: Actor, notes: dict[str, str]
+    title: str, columns: dict[str, int], rows: Iterable[Sequence[Cell]], me: Actor, notes: dict[str, str]
 ) -> Response:
     # In a file of its own: a long list must not lie in memory on its way out.
     file = cast(Any, tempfile.TemporaryFile())  # noqa: SIM115  (closed with the answer)
@@ -260,7 +269,6 @@ def _check(
             check=found,
             packing=spotchecks.is_packing(session, found),
             failed=job.error if job is not None and job.state == "failed" else "",
-            own_job=job is not None and job.account_id == actor().account_id,
             case_id=case_id,
             typed=typed or {},
             errors=errors or {},

@@ -71,8 +71,12 @@ class BoardRowOut(Schema):
     median_county = DerivedText(lambda row: _median(row, 0), allow_none=True)
     median_district = DerivedText(lambda row: _median(row, 1), allow_none=True)
     median_province = DerivedText(lambda row: _median(row, 2), allow_none=True)
-    oldest = fields.String(attribute="oldest.id", allow_none=True, metadata={"description": "在途最久的方案"})
-    oldest_since = fields.AwareDateTime(attribute="oldest.entered_at", allow_none=True)
+    oldest = DerivedText(
+        lambda row: row.oldest.id if row.oldest else None,
+        allow_none=True,
+        metadata={"description": "在途且未暂停计时的方案中到达最早的"},
+    )
+    oldest_since = fields.AwareDateTime(allow_none=True)
 
 
 class BoardOut(Schema):

@@ -10,13 +10,14 @@ from flask_smorest import Blueprint
 from marshmallow import RAISE
 
 from services.plans.edge import answer, file_store, look_at
-from services.plans.files import XLSX, Upload
+from services.plans.files import Upload
 from services.plans.projects import queries
 from services.plans.rosters import error_rows, importing, spreadsheet
 from services.plans.rosters.schemas import ImportIn, JobStarted, RosterIn, RosterQuery, RosterReport
 from shared.errors import NotFound
 from shared.schemas import Nothing
 from shared.web import actor, allow, once, reading, runtime
+from shared.workbooks import XLSX
 
 blp = Blueprint("roster_api", __name__, url_prefix="/plans/api/v1", description="培训名单：检查、导入、错误行")
 

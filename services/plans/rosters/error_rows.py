@@ -13,8 +13,10 @@ from typing import Any
 
 import xlsxwriter
 
-from services.plans.files import XLSX, FileStore, Upload
+from services.plans.files import Upload
 from services.plans.rosters import roster, spreadsheet
+from shared.file_store import FileStore
+from shared.workbooks import XLSX
 
 REASON = "错误原因"
 TEMPLATE_NAME = "培训名单模板.xlsx"

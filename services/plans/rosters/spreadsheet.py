@@ -21,8 +21,9 @@ from xml.parsers import expat
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from services.plans.files import MAX_UNPACKED, XLSX, Upload, check_archive
+from services.plans.files import MAX_UNPACKED, Upload, check_archive
 from shared.errors import Invalid
+from shared.workbooks import XLSX
 
 KINDS: dict[str, tuple[str, ...]] = {XLSX: ("xlsx",)}
 MAX_ROWS = 100_000
@@ -71,11 +72,6 @@ def open_sheet(upload: Upload) -> Sheet:
 def read_again(upload: Upload) -> Iterator[tuple[int, list[Any]]]:
     """The rows once more, of a file that `open_sheet` has looked at."""
     return _first_sheet(upload).rows
-
-
-def read_rows(upload: Upload) -> Iterator[tuple[int, list[Any]]]:
-    """The rows of `open_sheet`."""
-    return open_sheet(upload).rows
 
 
 def is_long(upload: Upload) -> bool:

@@ -1,6 +1,7 @@
 """Submissions of several kinds, requests, deputies, calendar; projects that are corrected, voided, made public."""
 
 import json
+import string
 
 import sqlalchemy as sa
 from alembic import op
@@ -245,18 +246,18 @@ def upgrade() -> None:
         "plan_answers",
         sa.Column("line_id", sa.String(length=36), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("verdict", sa.String(length=10), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("by_name", sa.String(length=60), nullable=False),
         sa.Column("at", shared.database.UtcDateTime(), nullable=False),
-        sa.Column("round", sa.Integer(), nullable=True),
         sa.CheckConstraint("verdict IN ('changed', 'explained')", name=op.f("ck_plan_answers_verdict")),
         sa.ForeignKeyConstraint(
             ["line_id", "number"],
             ["plan_points.line_id", "plan_points.number"],
             name=op.f("fk_plan_answers_line_id_number_plan_points"),
         ),
-        sa.PrimaryKeyConstraint("line_id", "number", name=op.f("pk_plan_answers")),
+        sa.PrimaryKeyConstraint("line_id", "number", "round", name=op.f("pk_plan_answers")),
     )
     with op.batch_alter_table("audits", schema=None) as batch_op:
         batch_op.add_column(sa.Column("public_until", shared.database.UtcDateTime(), nullable=True))
@@ -272,11 +273,15 @@ def upgrade() -> None:
     with op.batch_alter_table("plan_history", schema=None) as batch_op:
         batch_op.add_column(sa.Column("actor_person", sa.String(length=36), nullable=True))
         batch_op.add_column(sa.Column("for_name", sa.String(length=60), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("for_account", sa.String(length=36), nullable=True))
         batch_op.add_column(sa.Column("to_pending", sa.String(length=20), nullable=True))
         batch_op.add_column(sa.Column("internal", sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.add_column(sa.Column("strikes_id", sa.String(length=36), nullable=True))
         batch_op.add_column(sa.Column("took_minutes", sa.Integer(), nullable=True))
         batch_op.add_column(sa.Column("in_time", sa.Boolean(), nullable=True))
+        batch_op.add_column(sa.Column("region_path", shared.database.PathType(), nullable=True))
+        batch_op.add_column(sa.Column("school_year", sa.String(length=9), nullable=True))
+        batch_op.add_column(sa.Column("plan_kind", sa.String(length=30), nullable=True))
         batch_op.add_column(sa.Column("details", shared.database.JsonType, server_default="{}", nullable=False))
         batch_op.alter_column(
             "outcome", existing_type=sa.VARCHAR(length=200), type_=sa.String(length=400), existing_nullable=False
@@ -287,6 +292,22 @@ def upgrade() -> None:
             "ix_plan_history_decided", ["actor_account", "act", "unit_path", "at", "plan_id"], unique=False
         )
         batch_op.create_index("ix_plan_history_unit", ["unit_path", "id"], unique=False)
+        batch_op.create_index(
+            "ix_plan_history_board",
+            ["school_year", "region_path", "plan_id", "id"],
+            unique=False,
+            postgresql_include=["plan_kind", "act", "stage", "to_status", "in_time", "took_minutes"],
+            postgresql_where=sa.text("region_path IS NOT NULL"),
+            sqlite_where=sa.text("region_path IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_plan_history_strikes",
+            ["strikes_id"],
+            unique=False,
+            postgresql_include=["act"],
+            postgresql_where=sa.text("strikes_id IS NOT NULL"),
+            sqlite_where=sa.text("strikes_id IS NOT NULL"),
+        )
 
     with op.batch_alter_table("plan_items", schema=None) as batch_op:
         batch_op.drop_constraint(op.f("ck_plan_items_kind"), type_="check")
@@ -309,6 +330,8 @@ def upgrade() -> None:
         batch_op.drop_constraint(op.f("ck_plans_one_queue"), type_="check")
         batch_op.add_column(sa.Column("covers", shared.database.JsonType, server_default="[]", nullable=False))
         batch_op.add_column(sa.Column("forecast", shared.database.JsonType, nullable=True))
+        batch_op.add_column(sa.Column("claim", shared.database.JsonType, nullable=True))
+        batch_op.add_column(sa.Column("person_id", sa.String(length=36), nullable=True))
         batch_op.add_column(sa.Column("amends_id", sa.String(length=36), nullable=True))
         batch_op.add_column(sa.Column("superseded_by_id", sa.String(length=36), nullable=True))
         batch_op.add_column(sa.Column("pending", sa.String(length=20), nullable=True))
@@ -342,11 +365,24 @@ def upgrade() -> None:
                 "unit_path",
                 "kind",
                 "status",
+                "unit_kind",
+                "submitted_year",
+                "round",
+                "claimed_by",
+                "flags",
             ],
             postgresql_where=sa.text("reviewing_path IS NOT NULL"),
             sqlite_where=sa.text("reviewing_path IS NOT NULL"),
         )
         batch_op.create_index("ix_plans_year", ["unit_path", "kind", "submitted_year"], unique=False)
+        batch_op.create_index("ix_plans_submitted", ["submitted_year", "unit_path"], unique=False)
+        batch_op.create_index(
+            "ix_plans_person",
+            ["person_id", "id"],
+            unique=False,
+            postgresql_where=sa.text("person_id IS NOT NULL"),
+            sqlite_where=sa.text("person_id IS NOT NULL"),
+        )
         batch_op.create_foreign_key(batch_op.f("fk_plans_amends_id_plans"), "plans", ["amends_id"], ["id"])
         batch_op.drop_column("return_stage")
         batch_op.create_check_constraint(
@@ -376,6 +412,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("received_at", shared.database.UtcDateTime(), nullable=True))
         batch_op.add_column(sa.Column("recorded_at", shared.database.UtcDateTime(), nullable=True))
         batch_op.create_index(
+            "ix_results_on_the_way",
+            ["person_id", "id"],
+            unique=False,
+            postgresql_where=sa.text("credits_state <> 'recorded' OR state <> 'audited'"),
+            sqlite_where=sa.text("credits_state <> 'recorded' OR state <> 'audited'"),
+        )
+        batch_op.create_index(
             "ix_results_unanswered",
             ["audit_id"],
             unique=False,
@@ -398,6 +441,11 @@ def downgrade() -> None:
         batch_op.drop_column("check_job_id")
 
     with op.batch_alter_table("results", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_results_on_the_way",
+            postgresql_where=sa.text("credits_state <> 'recorded' OR state <> 'audited'"),
+            sqlite_where=sa.text("credits_state <> 'recorded' OR state <> 'audited'"),
+        )
         batch_op.drop_index(
             "ix_results_unanswered",
             postgresql_where=sa.text("credits_state = 'sent'"),
@@ -431,6 +479,12 @@ def downgrade() -> None:
         )
         batch_op.add_column(sa.Column("return_stage", sa.VARCHAR(length=40), nullable=True))
         batch_op.drop_constraint(batch_op.f("fk_plans_amends_id_plans"), type_="foreignkey")
+        batch_op.drop_index(
+            "ix_plans_person",
+            postgresql_where=sa.text("person_id IS NOT NULL"),
+            sqlite_where=sa.text("person_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_plans_submitted")
         batch_op.drop_index("ix_plans_year")
         batch_op.drop_index(
             "ix_plans_waiting",
@@ -443,6 +497,11 @@ def downgrade() -> None:
                 "unit_path",
                 "kind",
                 "status",
+                "unit_kind",
+                "submitted_year",
+                "round",
+                "claimed_by",
+                "flags",
             ],
             postgresql_where=sa.text("reviewing_path IS NOT NULL"),
             sqlite_where=sa.text("reviewing_path IS NOT NULL"),
@@ -469,6 +528,8 @@ def downgrade() -> None:
         batch_op.drop_column("pending")
         batch_op.drop_column("superseded_by_id")
         batch_op.drop_column("amends_id")
+        batch_op.drop_column("person_id")
+        batch_op.drop_column("claim")
         batch_op.drop_column("forecast")
         batch_op.drop_column("covers")
 
@@ -488,6 +549,16 @@ def downgrade() -> None:
         batch_op.drop_column("level")
 
     with op.batch_alter_table("plan_history", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_plan_history_strikes",
+            postgresql_where=sa.text("strikes_id IS NOT NULL"),
+            sqlite_where=sa.text("strikes_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_plan_history_board",
+            postgresql_where=sa.text("region_path IS NOT NULL"),
+            sqlite_where=sa.text("region_path IS NOT NULL"),
+        )
         batch_op.drop_index("ix_plan_history_unit")
         batch_op.drop_index("ix_plan_history_decided")
         batch_op.drop_index("ix_plan_history_plan_id")
@@ -496,11 +567,15 @@ def downgrade() -> None:
             "outcome", existing_type=sa.String(length=400), type_=sa.VARCHAR(length=200), existing_nullable=False
         )
         batch_op.drop_column("details")
+        batch_op.drop_column("plan_kind")
+        batch_op.drop_column("school_year")
+        batch_op.drop_column("region_path")
         batch_op.drop_column("in_time")
         batch_op.drop_column("took_minutes")
         batch_op.drop_column("strikes_id")
         batch_op.drop_column("internal")
         batch_op.drop_column("to_pending")
+        batch_op.drop_column("for_account")
         batch_op.drop_column("for_name")
         batch_op.drop_column("actor_person")
 
@@ -569,6 +644,12 @@ def _fill(connection: sa.Connection) -> None:
         .scalar_subquery()
     )
     connection.execute(plans.update().where(plans.c.status == "returned").values(returned_by_path=last))
+    # For what a decision counts: until now every plan was a school's, which counts for the path above it.
+    region = sa.func.rtrim(sa.func.rtrim(plans.c.unit_path, "/"), string.digits + string.ascii_letters)
+    said = {"region_path": region, "school_year": plans.c.submitted_year, "plan_kind": plans.c.kind}
+    for name, value in said.items():
+        of_plan = sa.select(value).where(plans.c.id == history.c.plan_id).scalar_subquery()
+        connection.execute(history.update().where(history.c.act.in_(("approve", "return"))).values({name: of_plan}))
     connection.execute(
         audits.update().values(
             confirmed_at=audits.c.audited_at, sent_at=sa.func.coalesce(audits.c.revoked_at, audits.c.audited_at)

@@ -1,0 +1,160 @@
+"""Schemas of histories as people write them down: the body of a simulation, and the cases of `policy_cases.yaml`.
+
+Words that a case may use are checked one by one, so that a slip of the pen is told by its field and never guessed at.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from marshmallow import EXCLUDE, ValidationError, fields, post_load, pre_load, validate, validates_schema
+
+from services.credits.editions import Cycle, parse_school_year
+from shared.events.plans import Bucket
+from shared.schemas import Schema
+
+LEVELS = ("national", "provincial", "district", "county", "school")
+CREDITS = validate.Range(min=0, max=1000, error="学分须在 0 到 1000 之间。")
+STEPS = ("enter_result", "audit_results", "revoke_audit", "set_conversion_type", "correct_project")
+
+
+def _decimal(check: validate.Validator = CREDITS) -> fields.Decimal:
+    return fields.Decimal(validate=check, allow_none=True)
+
+
+def _word(*words_: str, **options: Any) -> fields.String:
+    return fields.String(validate=validate.OneOf(words_, error=f"应为 {'、'.join(words_)} 之一。"), **options)
+
+
+class EventSchema(Schema):
+    """One thing that happened: `{id, date | school_year, type, …}`."""
+
+    id = fields.String(required=True, validate=validate.Length(1, 60))
+    date = fields.Date()
+    school_year = fields.String()
+    type = fields.String(required=True)
+    level = _word(*LEVELS, "")
+    bucket = fields.Enum(Bucket, by_value=True)
+    mode = _word("centralized", "online")
+    programme = fields.String()
+    hours = fields.Decimal(validate=validate.Range(min=0, max=10_000, error="学时须在 0 到 10000 之间。"))
+    count = fields.Integer(validate=validate.Range(0, 10_000, error="次数须在 0 到 10000 之间。"))
+    given_credits = _decimal()
+    claimed_credits = _decimal()
+    rank = fields.String()
+    shared_by = fields.Integer(validate=validate.Range(1, 1000))
+    result = _word("pass", "fail")
+    studio_assessment = _word("pass", "fail")
+    review = fields.String()
+    plan = fields.String(allow_none=True)
+    plan_hours_per_credit = fields.Decimal(validate=validate.Range(min=0, min_inclusive=False))
+    records = _word("complete", "incomplete", "missing", "none")
+    subject_area = fields.String()
+    organizer = fields.String()
+
+    @validates_schema
+    def dated(self, data: dict[str, Any], **_: Any) -> None:
+        """It has a date or a school year."""
+        if "date" not in data and "school_year" not in data:
+            raise ValidationError({"date": ["请写明日期（date）或学年（school_year）。"]})
+        try:
+            parse_school_year(data.get("school_year", "2018-2019"))
+        except ValueError as error:
+            raise ValidationError({"school_year": ["学年应写作 2019-2020。"]}) from error
+
+
+class TeacherSchema(Schema):
+    """Who it is about."""
+
+    kind = fields.String(load_default="in_service")
+    school = fields.String()
+    formal_appointment = fields.Date()
+    hired = fields.Date()
+    retirement = fields.Date()
+    seconded_from = fields.Date()
+    seconded_to = fields.Date()
+    county = fields.String()
+    role = fields.String()
+    certificate = fields.Boolean()
+    certificate_subject = fields.String()
+    teaches = fields.String()
+    stage = fields.String()
+
+
+class CycleSchema(Schema):
+    """`{start, end}`: both days belong to it."""
+
+    start = fields.Date(required=True)
+    end = fields.Date(required=True)
+
+    @post_load
+    def build(self, data: dict[str, date], **_: Any) -> Cycle:
+        """The cycle."""
+        if data["end"] <= data["start"]:
+            raise ValidationError({"end": ["周期的结束日期须晚于开始日期。"]})
+        return Cycle(data["start"].year, data["start"], data["end"])
+
+
+class StepSchema(Schema):
+    """One step of a project's results."""
+
+    do = _word(*STEPS, required=True)
+    hours = fields.Decimal(validate=validate.Range(min=0))
+    result = _word("pass", "fail")
+    value = fields.String(allow_none=True)
+    expect_credits = fields.Decimal()
+
+
+class ProjectSchema(Schema):
+    """A project whose results are registered step by step."""
+
+    id = fields.String()
+    category = fields.String(required=True)
+    conversion_type = fields.String(allow_none=True)
+    convert = fields.Boolean(load_default=True)
+    level = _word(*LEVELS)
+    mode = _word("centralized", "online")
+
+
+class HistorySchema(Schema):
+    """A whole history: the body of a simulation, and those keys of a case that say what happened."""
+
+    edition = fields.String(load_default="jx-2018-trial")
+    cycle = fields.Nested(CycleSchema, allow_none=True)
+    teacher = fields.Nested(TeacherSchema, load_default=dict, allow_none=True)
+    events = fields.List(fields.Nested(EventSchema), load_default=list, validate=validate.Length(max=500))
+    project = fields.Nested(ProjectSchema)
+    steps = fields.List(fields.Nested(StepSchema), validate=validate.Length(max=100))
+
+    @pre_load
+    def numbers(self, data: Any, **_: Any) -> Any:
+        """YAML has read dates and numbers already; the schema reads them as text."""
+        return _as_text(data)
+
+
+class CaseSchema(HistorySchema):
+    """A case of the file; what it is not about is left to others (`plan`, `enrolment`), what is unknown is named."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    id = fields.String(required=True)
+    teacher = fields.Nested(TeacherSchema, load_default=dict, allow_none=True, unknown=EXCLUDE)
+    events = fields.List(fields.Nested(EventSchema, unknown=EXCLUDE), load_default=list)
+
+
+def ignored(case: dict[str, Any]) -> list[str]:
+    """Keys of a case's teacher and events that say nothing to the rules, such as a misspelt one."""
+    found = [f"teacher.{key}" for key in case.get("teacher") or {} if key not in TeacherSchema().fields]
+    for event in case.get("events") or []:
+        found += [f"events.{event.get('id')}.{key}" for key in event if key not in EventSchema().fields]
+    return found
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _as_text(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_as_text(one) for one in value]
+    return value.isoformat() if isinstance(value, date) else value

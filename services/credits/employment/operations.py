@@ -1,0 +1,103 @@
+"""What changes: an exemption is entered or ended, and where people were before is kept."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from services.credits import in_force, ledger, queries
+from services.credits import operations as credits_operations
+from services.credits.employment.queries import find_exemption
+from services.credits.exempting import EXEMPTIONS
+from services.credits.models import Exemption, FormerUnit
+from shared.actors import Actor, Office
+from shared.database import new_id, utc_now
+from shared.directory import PersonCopy
+from shared.errors import Conflict, Invalid, NotAllowed, NotFound
+from shared.events.accounts import PeopleChanged
+from shared.ui.filters import local_time
+
+
+def enter_exemption(
+    session: Session,
+    actor: Actor,
+    person_id: str,
+    *,
+    kind: str,
+    starts_on: date,
+    ends_on: date | None,
+    document: str,
+    reason: str,
+) -> Exemption:
+    """Nothing is asked of somebody for a time, by a document (T17).
+
+    Raises `NotFound` outside what the actor may see, `NotAllowed` for a school, and `Invalid` naming the field: an end
+    before its start, or a time in which another exemption holds already.
+    """
+    person = session.scalar(queries.visible_people(actor).where(PersonCopy.person_id == person_id).with_for_update())
+    if person is None:
+        raise NotFound()
+    post = actor.post_over(person.unit_path, Office.CREDIT_ADMIN)
+    if post is None:
+        raise NotAllowed("免修由所在县（市、区）的学分管理员登记。")
+    if ends_on is not None and ends_on < starts_on:
+        raise _wrong("ends_on", "结束日期不能早于开始日期。")
+    after = or_(Exemption.ends_on.is_(None), Exemption.ends_on >= starts_on)
+    before = [Exemption.starts_on <= ends_on] if ends_on else []
+    other = session.scalar(select(Exemption).where(Exemption.person_id == person_id, after, *before).limit(1))
+    if other is not None:
+        until = other.ends_on.isoformat() if other.ends_on else "另有通知"
+        raise _wrong(
+            "starts_on",
+            f"与已登记的{EXEMPTIONS[other.kind][0]}（{other.starts_on.isoformat()} 至 {until}）重叠，请先结束那一条。",
+        )
+    made = Exemption(
+        id=new_id(),
+        person_id=person_id,
+        kind=kind,
+        starts_on=starts_on,
+        ends_on=ends_on,
+        document=document.strip(),
+        reason=reason.strip(),
+        entered_by=actor.account_id,
+        entered_by_name=actor.name,
+        body=post.body,
+        entered_at=utc_now(),
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def end_exemption(session: Session, actor: Actor, exemption_id: str, *, ends_on: date, reason: str) -> Exemption:
+    """Sets its last day, once; the exemption itself stays. Raises like `enter_exemption`, and `Conflict`."""
+    one = find_exemption(session, actor, exemption_id, lock=True)
+    person = session.get_one(PersonCopy, one.person_id)
+    if actor.post_over(person.unit_path, Office.CREDIT_ADMIN) is None:
+        raise NotAllowed("免修由所在县（市、区）的学分管理员登记。")
+    if one.ended_at is not None:
+        raise Conflict(f"已由{one.ended_by_name}于 {local_time(one.ended_at)} 结束，最后一天为 {one.ends_on}。")
+    if ends_on < one.starts_on or (one.ends_on is not None and ends_on > one.ends_on):
+        raise _wrong("ends_on", "最后一天须在原定的起止日期之内；要延长，请另行登记一条。")
+    one.ends_on, one.ended_by_name, one.ended_at = ends_on, actor.name, utc_now()
+    one.ended_reason = reason.strip()
+    return one
+
+
+def note_people(session: Session, event: PeopleChanged) -> None:
+    """Takes people over, and keeps the units that they leave by it (T18). It may come twice, and late."""
+    people = {record.person_id: record for record in event.people}
+    held = select(PersonCopy.person_id, PersonCopy.unit_path, PersonCopy.version)
+    moved = [
+        {"person_id": person_id, "version": people[person_id].version, "unit_path": path, "left_on": in_force.today()}
+        for person_id, path, version in session.execute(held.where(PersonCopy.person_id.in_(people)))
+        if people[person_id].version > version and people[person_id].unit_path != path
+    ]
+    ledger.insert_new(session, FormerUnit, moved)
+    credits_operations.note_people(session, event)
+
+
+def _wrong(field: str, sentence: str) -> Invalid:
+    return Invalid(sentence, fields={field: [sentence]})

@@ -1,0 +1,43 @@
+"""The table of forecasts that were made: a list as it was on its day, in a workbook."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import Boolean, Index, Integer, SmallInteger, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from services.credits.models import Base
+from shared.database import Hundredths, IdType, PathType, UtcDateTime
+
+
+class MadeForecast(Base):
+    """One list of one school or county, and whether a fallback scheme was started with it (FAQ-Q11)."""
+
+    __tablename__ = "forecasts"
+    __table_args__ = (Index("ix_forecasts_unit_path_id", "unit_path", "id"),)
+
+    id: Mapped[str] = mapped_column(IdType, primary_key=True)
+    unit_path: Mapped[str] = mapped_column(PathType)
+    unit_name: Mapped[str] = mapped_column(String(120))
+    cycle: Mapped[int] = mapped_column(SmallInteger)
+    school_year: Mapped[str] = mapped_column(String(9))
+    status: Mapped[str] = mapped_column(String(10))
+    """`queries.SHORT` or `queries.BEYOND`."""
+    bucket: Mapped[str | None] = mapped_column(String(20))
+    """None: either."""
+    scheme: Mapped[bool] = mapped_column(Boolean)
+    made_by: Mapped[str] = mapped_column(IdType)
+    made_by_person: Mapped[str | None] = mapped_column(IdType)
+    made_by_name: Mapped[str] = mapped_column(String(60))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    job_id: Mapped[str | None] = mapped_column(IdType)
+    rows: Mapped[int | None] = mapped_column(Integer)
+    """Teachers on the list; None, like what follows: not made yet."""
+    credits: Mapped[Decimal | None] = mapped_column(Hundredths)
+    """What they lack together."""
+    basis: Mapped[str | None] = mapped_column(Text)
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    """The workbook in the file store."""
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

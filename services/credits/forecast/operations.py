@@ -1,0 +1,89 @@
+"""What changes: a list is asked for as a workbook, or with it a county starts its fallback scheme (FAQ-Q11)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from services.credits.editions import school_year_title
+from services.credits.forecast.models import MadeForecast
+from services.credits.forecast.queries import ADMINS, SHORT, Chosen, forecast
+from shared.actors import Actor, Level, Office
+from shared.database import new_id, under_any, utc_now
+from shared.errors import Conflict, Invalid, NotAllowed, NotFound
+from shared.events.plans import Bucket
+from shared.jobs import run_later
+
+MAKE_JOB = "credits.make_forecast"
+AT_ONCE = timedelta(minutes=10)
+"""An unfinished list of the same kind that is younger is not begun a second time."""
+FOR_SCHEME = Chosen(SHORT, Bucket.COORDINATED)
+"""Whom a fallback scheme is for: whoever lacks coordinated credits and has no place elsewhere yet."""
+
+
+def visible(actor: Actor) -> Select[MadeForecast]:
+    """Lists that were made of the actor's areas."""
+    areas = [post.unit.path for post in actor.posts_of(*ADMINS)]
+    return select(MadeForecast).where(under_any(MadeForecast.unit_path, areas))
+
+
+def find(session: Session, actor: Actor, forecast_id: str) -> MadeForecast:
+    """One of them, ready. Raises `NotFound`, and `Conflict` while it is being made."""
+    made = session.scalar(visible(actor).where(MadeForecast.id == forecast_id))
+    if made is None:
+        raise NotFound()
+    if made.sha256 is None:
+        raise Conflict("名单还没有生成完毕，请稍后再下载。")
+    return made
+
+
+def request_list(session: Session, actor: Actor, path: str | None, chosen: Chosen) -> MadeForecast:
+    """Has the workbook of a list made in the background. Raises `Invalid` where no unit is named."""
+    return _request(session, actor, path, chosen, scheme=False)
+
+
+def start_scheme(session: Session, actor: Actor, path: str | None) -> MadeForecast:
+    """The county starts a fallback scheme: the list is made, and plans drafts the scheme with it (FAQ-Q11).
+
+    Raises `NotAllowed` for everybody but the county's own administrator of credits.
+    """
+    found = forecast(session, actor, path)
+    unit = found.unit if found else None
+    own = unit and unit.level == Level.COUNTY and actor.post_at(unit.path, Office.CREDIT_ADMIN)
+    if not own:
+        raise NotAllowed("托底方案由县（市、区）的学分管理员发起（问答第 11 问）。")
+    return _request(session, actor, path, FOR_SCHEME, scheme=True)
+
+
+def _request(session: Session, actor: Actor, path: str | None, chosen: Chosen, *, scheme: bool) -> MadeForecast:
+    found = forecast(session, actor, path)
+    if found is None:
+        sentence = "请先选择一个县（市、区）或学校。"
+        raise Invalid(sentence, fields={"under": [sentence]})
+    same = {
+        "unit_path": found.unit.path,
+        "status": chosen.status,
+        "bucket": chosen.bucket.value if chosen.bucket else None,
+        "scheme": scheme,
+        "made_by": actor.account_id,
+    }
+    recent = MadeForecast.made_at > utc_now() - AT_ONCE
+    running = session.scalar(select(MadeForecast).filter_by(**same, finished_at=None).where(recent).limit(1))
+    if running is not None:
+        return running
+    made = MadeForecast(
+        id=new_id(),
+        unit_name=found.unit.name,
+        cycle=found.cycle.number,
+        school_year=school_year_title(found.cycle.school_year_of(found.day)),
+        made_by_person=actor.person_id,
+        made_by_name=actor.name,
+        made_at=utc_now(),
+        **same,
+    )
+    session.add(made)
+    session.flush()
+    made.job_id = run_later(session, MAKE_JOB, {"forecast_id": made.id})
+    return made

@@ -1,0 +1,133 @@
+"""Many teachers at once: the lists of schools and authorities, and lines still to be checked."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Select, and_, false, func, literal, or_, select
+from sqlalchemy.orm import Session, contains_eager
+
+from services.credits import queries
+from services.credits.judgement import BucketSum, judge
+from services.credits.models import (
+    Audit,
+    LedgerLine,
+    UnknownPerson,
+)
+from services.credits.standings.models import StoredStanding
+from shared.actors import Actor, Office, Unit
+from shared.database import Hundredths, under
+from shared.directory import PersonCopy, UnitCopy
+from shared.events.plans import Bucket
+from shared.paging import PAGE_SIZE, Page, page
+
+
+def standings(
+    session: Session,
+    actor: Actor,
+    area: str | None = None,
+    *,
+    short: Bucket | None = None,
+    by_shortfall: bool = False,
+    cursor: str | None = None,
+    limit: int = PAGE_SIZE,
+) -> Page[queries.Standing]:
+    """The running cycle of the teachers whom the actor may see, as stored: by unit, or who lacks most first.
+
+    `area` narrows it to a unit path, `short` to those who are below a bucket's minimum.
+    """
+    edition, cycle = queries.choose_cycle(session, None)
+    mine = and_(StoredStanding.person_id == PersonCopy.person_id, StoredStanding.cycle == cycle.number)
+    query = queries.visible_people(actor).where(PersonCopy.active)
+    if area:
+        query = query.where(under(PersonCopy.unit_path, area))
+    minimum = edition.minimum(short) if short else None
+    if short and minimum:
+        counted = func.coalesce(getattr(StoredStanding, short.value), 0)
+        query = query.outerjoin(StoredStanding, mine).where(counted < literal(minimum.value, Hundredths()))
+    if by_shortfall:
+        listed = select(StoredStanding).where(StoredStanding.cycle == cycle.number)
+        listed = listed.where(StoredStanding.person_id.in_(query.with_only_columns(PersonCopy.person_id)))
+        keys = [StoredStanding.shortfall, StoredStanding.person_id]
+        found: Page[Any] = page(session, listed, keys, cursor=cursor, limit=limit, descending=True)
+    else:
+        found = page(session, query, [PersonCopy.unit_path, PersonCopy.person_id], cursor=cursor, limit=limit)
+    ids = [row.person_id for row in found.items]
+    exempted = queries.exemptions_of(session, ids)
+    details = (
+        select(PersonCopy, UnitCopy, StoredStanding)
+        .outerjoin(UnitCopy, UnitCopy.path == PersonCopy.unit_path)
+        .outerjoin(StoredStanding, mine)
+        .where(PersonCopy.person_id.in_(ids))
+    )
+    rows = {
+        person.person_id: queries.Standing(
+            person=person,
+            unit=unit,
+            edition=edition,
+            cycle=cycle,
+            judgement=judge(facts, sums, edition, cycle, queries.today(), groups=groups),
+        )
+        for person, unit, stored in session.execute(details)
+        for facts in [queries.person_facts(person, unit, exempted.get(person.person_id, ()))]
+        for sums, groups in [_as_stored(stored)]
+    }
+    return Page([rows[person_id] for person_id in ids], found.next)
+
+
+def _as_stored(stored: StoredStanding | None) -> tuple[dict[Bucket, BucketSum], dict[str, Decimal]]:
+    """The sums of a standing, and those of its groups."""
+    if stored is None:
+        return {}, {}
+    sums = {
+        bucket: BucketSum(getattr(stored, bucket.value), getattr(stored, f"{bucket.value}_pending"))
+        for bucket in Bucket
+    }
+    return sums, {name: Decimal(hundredths) / 100 for name, hundredths in json.loads(stored.groups or "{}").items()}
+
+
+def unknown_lines(
+    session: Session, actor: Actor, *, cursor: str | None = None, limit: int = PAGE_SIZE
+) -> Page[LedgerLine]:
+    """Lines that wait for their person to be registered, oldest first."""
+    return page(session, visible_unknown(actor), [LedgerLine.id], cursor=cursor, limit=limit)
+
+
+def count_unknown(session: Session, actor: Actor) -> int:
+    """How many lines `unknown_lines` holds."""
+    query = visible_unknown(actor).options().with_only_columns(func.count(LedgerLine.id))
+    return int(session.scalar(query) or 0)
+
+
+def units_below(session: Session, actor: Actor, area: str | None) -> list[Unit]:
+    """The units directly below `area` (or the actor's own areas) that the actor administers, by name."""
+    posts = actor.posts_of(Office.SCHOOL_ADMIN, Office.CREDIT_ADMIN)
+    tops = [post.unit.path for post in posts if not area or area.startswith(post.unit.path)]
+    places = [area] if area and tops else tops
+    depth = func.length(UnitCopy.path) - func.length(func.replace(UnitCopy.path, "/", ""))
+    wanted = [under(UnitCopy.path, place) & (depth == place.count("/") + 1) for place in places]
+    query = select(UnitCopy).where(UnitCopy.active, or_(false(), *wanted)).order_by(UnitCopy.path)
+    return [unit.as_unit() for unit in session.scalars(query)]
+
+
+def area_at(session: Session, actor: Actor, path: str | None) -> UnitCopy | None:
+    """The unit at `path`, if it lies in an area that the actor administers."""
+    mine = path and actor.post_over(path, Office.SCHOOL_ADMIN, Office.CREDIT_ADMIN)
+    return session.get(UnitCopy, path) if mine else None
+
+
+def visible_unknown(actor: Actor) -> Select[LedgerLine]:
+    """Lines of people whom the register does not know, of trainings organised in the actor's areas (待核对)."""
+    areas = [
+        under(Audit.organizer_path, post.unit.path) for post in actor.posts_of(Office.SCHOOL_ADMIN, Office.CREDIT_ADMIN)
+    ]
+    return (
+        select(LedgerLine)
+        .join(UnknownPerson, UnknownPerson.person_id == LedgerLine.person_id)
+        .join(LedgerLine.audit)
+        .outerjoin(PersonCopy, PersonCopy.person_id == LedgerLine.person_id)
+        .where(PersonCopy.person_id.is_(None), or_(false(), *areas))
+        .options(contains_eager(LedgerLine.audit))
+    )
