@@ -91,7 +91,7 @@ def test_the_demonstration_in_small(client: FlaskClient, run: Runtime) -> None:
         "reverses": None,
         "correction": 0,
         "adjustment": 0,
-        "source": {"project_id": "project-1", "audit_id": "audit-1", "result_id": "result-1"},
+        "source": {"project_id": "project-1", "audit_id": "audit-1", "result_id": "result-1", "claim_number": None},
         "effective_on": "2026-10-18",
         "audited_at": "2026-11-20T01:12:00+00:00",
     }

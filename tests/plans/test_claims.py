@@ -53,8 +53,8 @@ def claim(
 ) -> Plan:
     """A draft with its evidence."""
     by = make.actor(who) if isinstance(who, str) else who
-    more = {name: said.pop(name) for name in ("school_year", "title") if name in said}
-    plan = drafting.create_plan(session, by, kind=kind, **{**YEAR, **more}, claim={**DEGREE, **said})
+    about = YEAR | {name: said.pop(name) for name in ("school_year", "title") if name in said}
+    plan = drafting.create_plan(session, by, kind=kind, **about, claim=DEGREE | said)
     if evidence:
         drafting.attach(session, by, plan.id, Upload("学位证书.pdf", "application/pdf", b"1", "ab" * 32))
     return plan

@@ -149,7 +149,7 @@ def test_the_end_of_publicity_and_taking_back_at_once(postgres: Database) -> Non
                     ),
                 ),
             )
-        expected = ["plans.results_audited.v1", "plans.audit_revoked.v1"] if confirmed else []
+        expected = ["plans.results_audited.v1", "plans.audit_revoked.v1"] if confirmed else ["plans.publicity_ended.v1"]
         assert told(postgres)[before:] == expected
 
 
