@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,21 @@ ONE_LINE = {"flows", "faults", "browser"}
 """Folders whose tests start whole systems: one after the other, also under `pytest -n`."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the tests that start whole systems into one group for pytest-xdist (`--dist loadgroup`)."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # marks before pytest-xdist looks for them
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Puts the tests that start whole systems into one group for pytest-xdist (`--dist loadgroup`).
+
+    A pytest in which the groups are silently forgotten is refused: every worker would start systems of its own.
+    """
     root = Path(__file__).parent
+    whole = []
     for item in items:
         if item.path.is_relative_to(root) and item.path.relative_to(root).parts[0] in ONE_LINE:
             item.add_marker(pytest.mark.xdist_group("whole-system"))
+            whole.append(item)
+    yield
+    if getattr(config.option, "loadgroup", False) and any(not item.nodeid.endswith("@whole-system") for item in whole):
+        raise pytest.UsageError("this pytest and this pytest-xdist do not group tests together: see requirements/")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
