@@ -64,11 +64,15 @@ def leave_out(reason: str) -> None:
     pytest.skip(f"LEFT OUT: {reason}")
 
 
-def create_database(prefix: str) -> str:
-    """Makes an empty database called `<prefix>_<random>`; returns its SQLAlchemy URL."""
+def create_database(prefix: str, template: str = "template1") -> str:
+    """Makes a database called `<prefix>_<random>`, empty or as a template to which nobody is connected.
+
+    Returns its SQLAlchemy URL.
+    """
     name = f"{prefix}_{secrets.token_hex(4)}"
     with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
     parts = urlsplit(POSTGRES)
     return urlunsplit(("postgresql+psycopg", parts.netloc, f"/{name}", parts.query, ""))
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 import time_machine
@@ -24,17 +28,33 @@ NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 """A Tuesday morning in school year 2026-2027, the fourth of the cycle 2023—2028."""
 
 
+@cache
+def _template(kind: str) -> str:
+    """A migrated database to copy, made once in a run: migrating takes longer than most tests. A path, or a name."""
+    if kind == "sqlite":
+        path = Path(mkdtemp(prefix="credits-template-")) / "credits.db"
+        url = f"sqlite:///{path}"
+        atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    else:
+        url = servers.create_database("credits_template")
+        atexit.register(servers.drop_database, url)
+    made = Database(url)
+    migrations.upgrade("credits", made.engine)
+    made.dispose()
+    return url.rsplit("/", 1)[-1] if kind == "postgres" else url.removeprefix("sqlite:///")
+
+
 @contextmanager
 def fresh_database(kind: str, folder: Path) -> Iterator[Database]:
     """An empty database of that kind at the newest migration."""
     if kind == "postgres":
         servers.need_servers(rabbitmq=False)
-        url = servers.create_database("credits_test")
+        url = servers.create_database("credits_test", _template(kind))
     else:
+        shutil.copy(_template(kind), folder / "credits.db")
         url = f"sqlite:///{folder / 'credits.db'}"
     made = Database(url)
     try:
-        migrations.upgrade("credits", made.engine)
         yield made
     finally:
         made.dispose()

@@ -41,6 +41,8 @@ blp = Blueprint(
 PlanPage = paged(PlanRow)
 SEE = (*kinds.OWNERS, Office.PLAN_REVIEW, Office.RESULT_AUDIT, Office.CREDIT_ADMIN)
 """Who may call for a plan: what is seen follows from the posts, a deputy's included."""
+AT_DESK = tuple(office for office in SEE if office is not Office.TEACHER)
+"""Who may come to the desk; a teacher owns her claims, and decides nothing."""
 BINARY = {"type": "string", "format": "binary"}
 
 

@@ -9,7 +9,7 @@ from flask_smorest import Blueprint
 
 from services.plans.approval import deputies, queries
 from services.plans.approval.answers import CountOut
-from services.plans.approval.api import SEE, PlanPage, who
+from services.plans.approval.api import AT_DESK, PlanPage, who
 from services.plans.desk import bulk, policy, precedents, queue
 from services.plans.desk.schemas import (
     BulkIn,
@@ -39,7 +39,7 @@ blp = Blueprint(
 @blp.route("/queue", methods=["GET"])
 @blp.arguments(QueueQuery, location="query")
 @blp.response(200, PlanPage)
-@allow(*SEE)
+@allow(*AT_DESK)
 def show_queue(query: dict[str, Any]) -> Response:
     """待办（或其他栏目）：先红牌、再黄牌、再按到达本级的先后"""
     cursor, limit, tab = query.pop("cursor"), query.pop("limit"), query.pop("tab")
@@ -52,7 +52,7 @@ def show_queue(query: dict[str, Any]) -> Response:
 
 @blp.route("/queue/count", methods=["GET"])
 @blp.response(200, CountOut)
-@allow(*SEE)
+@allow(*AT_DESK)
 def queue_count() -> Response:
     """待办数量"""
     with reading() as session:
@@ -61,7 +61,7 @@ def queue_count() -> Response:
 
 @blp.route("/queue/counts", methods=["GET"])
 @blp.response(200, DeskCountsOut)
-@allow(*SEE)
+@allow(*AT_DESK)
 def queue_counts() -> Response:
     """各栏目和红黄牌的数量，与列表一致"""
     with reading() as session:
@@ -72,7 +72,7 @@ def queue_counts() -> Response:
 @blp.route("/queue/approval", methods=["POST"])
 @blp.arguments(BulkIn)
 @blp.response(200, BulkOut)
-@allow(*SEE)
+@allow(*AT_DESK)
 def approve_all(body: dict[str, Any]) -> Response:
     """批量同意：逐件办理，逐件给出结果；有需关注事项的不能批量"""
     with once() as tx:
@@ -81,7 +81,7 @@ def approve_all(body: dict[str, Any]) -> Response:
 
 @blp.route("/deputies", methods=["GET"])
 @blp.response(200, DeputyListOut)
-@allow(*SEE, Office.ACCOUNT_MANAGER)
+@allow(*AT_DESK, Office.ACCOUNT_MANAGER)
 def list_deputies() -> Response:
     """本单位现行和将来的代办"""
     with reading() as session:
@@ -111,7 +111,7 @@ def end_deputy(body: dict[str, Any], deputy_id: str) -> Response:
 
 @blp.route("/policy", methods=["GET"])
 @blp.response(200, PolicyListOut)
-@allow(*SEE)
+@allow(*AT_DESK)
 def list_policy() -> Response:
     """等省厅意见的事项：各类件数和已有的答复"""
     with reading() as session:
@@ -131,7 +131,7 @@ def settle(body: dict[str, Any]) -> Response:
 
 @blp.route("/plans/<plan_id>/precedents", methods=["GET"])
 @blp.response(200, PlanPage)
-@allow(*SEE)
+@allow(*AT_DESK)
 def show_precedents(plan_id: str) -> Response:
     """本校最近办理的其他方案"""
     with reading() as session:

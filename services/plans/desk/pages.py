@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from services.plans import kinds, routes, terms
 from services.plans.acts import ACTS
 from services.plans.approval import operations, queries, views
-from services.plans.approval.api import SEE, who
+from services.plans.approval.api import AT_DESK, who
 from services.plans.approval.schemas import ActIn, DecisionIn
 from services.plans.approval.words import FLAG_TITLES, TONES, UNIT_KINDS
 from services.plans.desk import bulk, phrases, queue
@@ -28,7 +28,7 @@ from shared.web import allow, expected_version, once, reading, repeatable, trans
 
 bp = Blueprint("desk_pages", __name__, url_prefix="/plans")
 bp.add_app_template_filter(plain)
-DESK = (*SEE, Office.ACCOUNT_MANAGER)
+DESK = (*AT_DESK, Office.ACCOUNT_MANAGER)
 """Whoever may stand in for a reviewer; that one does, or reviews oneself, is asked for in each view."""
 ROWS = 20
 AREA = "area"
