@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
-from services.plans.approval import claiming, drafting, queries, recording
+from services.plans.approval import checks, claim_checks, claiming, drafting, queries, recording, words
 from services.plans.approval.models import Plan
 from services.plans.desk import queue
 from services.plans.files import Upload
@@ -184,7 +186,7 @@ def test_t19_without_evidence_it_cannot_be_submitted(session: Session) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "field", "words"),
+    ("said", "field", "sentence"),
     [
         ({"obtained_on": date(2026, 12, 1)}, "claim.obtained_on", "晚于今天"),
         ({"obtained_on": date(2023, 8, 31), "school_year": "2022-2023"}, "claim.obtained_on", "R-51"),
@@ -193,9 +195,9 @@ def test_t19_without_evidence_it_cannot_be_submitted(session: Session) -> None:
         ({"category": "open_class", "level": "county"}, "claim.count", "节"),
     ],
 )
-def test_t19_bad_input_names_field_and_rule(session: Session, said: dict[str, Any], field: str, words: str) -> None:
+def test_t19_bad_input_names_field_and_rule(session: Session, said: dict[str, Any], field: str, sentence: str) -> None:
     found = refused(session, claim(session, **said))
-    assert words in found[field][0]
+    assert sentence in found[field][0]
 
 
 def test_faq_q5_before_formal_appointment_it_cannot_be_submitted(session: Session) -> None:
@@ -223,8 +225,8 @@ def test_faq_q9_items_need_the_schools_approved_plan(session: Session) -> None:
 
 def test_faq_q10_other_forms_take_the_rate_of_the_plans_item(session: Session) -> None:
     make.approved_plan(session)
-    ((item, words),) = claiming.items(session, make.QINGFENG)
-    assert "读书沙龙" in words
+    ((item, told),) = claiming.items(session, make.QINGFENG)
+    assert "读书沙龙" in told
     said: dict[str, Any] = {"category": "other_school_based", "hours": Decimal(24), "obtained_on": date(2026, 11, 20)}
     assert "claim.item_id" in refused(session, claim(session, **said, title="沙龙"))
     plan = make.submit(session, claim(session, **said, item_id=item, title="读书沙龙"), teacher())
@@ -237,6 +239,23 @@ def test_t19_the_same_thing_is_not_claimed_twice(session: Session) -> None:
     assert first.number in refused(session, for_her(session), make.actor(SCHOOL))["claim.obtained_on"][0]
     other = make.submit(session, claim(session, title="第二学位", obtained_on=date(2026, 9, 20)), teacher())
     assert "CLAIM_LIKE" in other.flags
+
+
+def test_t19_what_is_counted_twice_on_one_day_is_marked_whatever_its_title(session: Session) -> None:
+    make.approved_plan(session)
+    submitted(session, **LESSONS, title="听课 20 节")
+    again = submitted(session, **LESSONS, title="听课二十节")
+    assert "CLAIM_LIKE" in again.flags
+    later = submitted(session, **(LESSONS | {"obtained_on": date(2026, 11, 21)}), title="听课 20 节")
+    assert "CLAIM_LIKE" not in later.flags
+
+
+def test_what_the_checks_find_has_words_for_reviewers() -> None:
+    sources = [Path(checks.__file__), Path(claim_checks.__file__)]
+    text = "".join(source.read_text("utf-8") for source in sources)
+    mild = set(re.findall(r'Finding\(\s*"(\w+)"(?:(?!Finding\().)*?,\s*False,?\s*\)', text, re.S))
+    assert {"AMOUNT_MISSING", "CLAIM_LIKE", "PLAN_DOUBLED"} <= mild
+    assert not mild - set(words.FLAG_TITLES)
 
 
 def test_t19_declared_void_it_is_told(session: Session) -> None:
@@ -255,6 +274,6 @@ def test_t19_its_sheet_says_what_is_claimed(session: Session) -> None:
     assert (sheet.heading, len(sheet.items)) == ("学分认定申请审批单", 0)
     assert {("教师", teacher().name), ("学历层次", "硕士"), ("证书取得日期", "2026-10-12")} <= set(sheet.more)
     text = "".join(pages(render.pdf(sheet)))
-    for words in ("事项名称", "教育硕士", "江西师范大学", "学校初审"):
-        assert words in text
+    for told in ("事项名称", "教育硕士", "江西师范大学", "学校初审"):
+        assert told in text
     assert "研修项目" not in text

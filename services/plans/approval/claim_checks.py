@@ -27,8 +27,9 @@ def check(content: Content, claim: Claim, around: Surroundings) -> Iterator[Find
     if around.same_claims:
         message = f"同一事项已申请认定：{'、'.join(around.same_claims)}，不能重复申请。"
         yield Finding("CLAIM_DOUBLED", "claim.obtained_on", message, True)
-    elif around.like_claims and not claim.sort.unit:
-        message = f"本周期已有同类申请：{'、'.join(around.like_claims)}，请核对是否为同一事项。"
+    elif around.like_claims:
+        since = "同一天" if claim.sort.unit else "本周期"
+        message = f"{since}已有同类申请：{'、'.join(around.like_claims)}，请核对是否为同一事项。"
         yield Finding("CLAIM_LIKE", "claim.obtained_on", message, False)
 
 

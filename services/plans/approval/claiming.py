@@ -76,7 +76,7 @@ def findings(session: Session, plan: Plan, content: contents.Content, claim: Cla
 
 
 def others(session: Session, plan: Plan, claim: Claim) -> tuple[Sequence[str], Sequence[str]]:
-    """Numbers of other claims of the same category for this teacher: (of the same thing, in the running cycle)."""
+    """Numbers of her other claims of the same category: (of the same thing, of the running cycle or day)."""
     query = select(Plan).where(Plan.person_id == claim.person_id, Plan.id != plan.id, Plan.status.in_(_LIVE))
     first, last = claims.cycle_at(claim.obtained_on)
     same, like = [], []
@@ -84,7 +84,9 @@ def others(session: Session, plan: Plan, claim: Claim) -> tuple[Sequence[str], S
         said = _submitted(session, other)
         if said is None or said.category != claim.category or not first <= said.obtained_on <= last:
             continue
-        like.append(other.number)
+        # Lessons of many days are many claims; what is counted twice on one day deserves a look.
+        if not claim.sort.unit or said.obtained_on == claim.obtained_on:
+            like.append(other.number)
         if said.obtained_on == claim.obtained_on and other.submitted_title == plan.title:
             same.append(other.number)
     return same, like

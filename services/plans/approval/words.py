@@ -25,6 +25,8 @@ FLAG_TITLES = {
     "WORKSHOP_LEVEL_MISSING": "工作坊未写级别",
     "DATES_MISSING": "无日期",
     "DATES_OUTSIDE_YEAR": "日期超出学年",
+    "CLAIM_LIKE": "有同类申请",
+    "AMOUNT_MISSING": "未写学分",
 }
 """Badges of what the checks found; blocking findings never get as far as a reviewer."""
 UNIT_KINDS = {
