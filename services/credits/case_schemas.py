@@ -10,12 +10,17 @@ from typing import Any
 
 from marshmallow import EXCLUDE, ValidationError, fields, post_load, pre_load, validate, validates_schema
 
+from services.credits import words
 from services.credits.editions import Cycle, parse_school_year
 from shared.events.plans import Bucket
 from shared.schemas import Schema
 
 LEVELS = ("national", "provincial", "district", "county", "school")
 CREDITS = validate.Range(min=0, max=1000, error="学分须在 0 到 1000 之间。")
+HOURS = validate.Range(min=0, max=10_000, error="学时须在 0 到 10000 之间。")
+FIRST, LAST, LONGEST = 1950, 2100, 10
+"""Years that a history may name, and how many a cycle may have: the statement has columns for each."""
+CONVERSIONS = tuple(f"hours_{mode}" for mode in words.MODES)
 STEPS = ("enter_result", "audit_results", "revoke_audit", "set_conversion_type", "correct_project")
 
 
@@ -38,7 +43,7 @@ class EventSchema(Schema):
     bucket = fields.Enum(Bucket, by_value=True)
     mode = _word("centralized", "online")
     programme = fields.String()
-    hours = fields.Decimal(validate=validate.Range(min=0, max=10_000, error="学时须在 0 到 10000 之间。"))
+    hours = fields.Decimal(validate=HOURS)
     count = fields.Integer(validate=validate.Range(0, 10_000, error="次数须在 0 到 10000 之间。"))
     given_credits = _decimal()
     claimed_credits = _decimal()
@@ -48,7 +53,9 @@ class EventSchema(Schema):
     studio_assessment = _word("pass", "fail")
     review = fields.String()
     plan = fields.String(allow_none=True)
-    plan_hours_per_credit = fields.Decimal(validate=validate.Range(min=0, min_inclusive=False))
+    plan_hours_per_credit = fields.Decimal(
+        validate=validate.Range(min=0, max=1000, min_inclusive=False, error="每学分的学时须大于 0，不超过 1000。")
+    )
     records = _word("complete", "incomplete", "missing", "none")
     subject_area = fields.String()
     organizer = fields.String()
@@ -59,9 +66,12 @@ class EventSchema(Schema):
         if "date" not in data and "school_year" not in data:
             raise ValidationError({"date": ["请写明日期（date）或学年（school_year）。"]})
         try:
-            parse_school_year(data.get("school_year", "2018-2019"))
+            year = parse_school_year(data.get("school_year", "2018-2019"))
         except ValueError as error:
             raise ValidationError({"school_year": ["学年应写作 2019-2020。"]}) from error
+        for name, told in (("school_year", year), ("date", data["date"].year if "date" in data else FIRST)):
+            if not FIRST <= told <= LAST:
+                raise ValidationError({name: [f"年份须在 {FIRST} 到 {LAST} 之间，请核对。"]})
 
 
 class TeacherSchema(Schema):
@@ -93,6 +103,12 @@ class CycleSchema(Schema):
         """The cycle."""
         if data["end"] <= data["start"]:
             raise ValidationError({"end": ["周期的结束日期须晚于开始日期。"]})
+        if data["start"].year < FIRST or data["end"].year > LAST:
+            raise ValidationError({"start": [f"周期须在 {FIRST} 到 {LAST} 年之间，请核对。"]})
+        if data["end"].year - data["start"].year > LONGEST:
+            raise ValidationError({"end": [f"一个周期最长 {LONGEST} 年，请核对。"]})
+        if (data["start"].month, data["start"].day) == (2, 29):
+            raise ValidationError({"start": ["周期不能从 2 月 29 日开始，请核对。"]})
         return Cycle(data["start"].year, data["start"], data["end"])
 
 
@@ -100,9 +116,9 @@ class StepSchema(Schema):
     """One step of a project's results."""
 
     do = _word(*STEPS, required=True)
-    hours = fields.Decimal(validate=validate.Range(min=0))
+    hours = fields.Decimal(validate=HOURS)
     result = _word("pass", "fail")
-    value = fields.String(allow_none=True)
+    value = _word(*CONVERSIONS, allow_none=True)
     expect_credits = fields.Decimal()
 
 
@@ -110,8 +126,8 @@ class ProjectSchema(Schema):
     """A project whose results are registered step by step."""
 
     id = fields.String()
-    category = fields.String(required=True)
-    conversion_type = fields.String(allow_none=True)
+    category = _word(*words.CATEGORIES, required=True)
+    conversion_type = _word(*CONVERSIONS, allow_none=True)
     convert = fields.Boolean(load_default=True)
     level = _word(*LEVELS)
     mode = _word("centralized", "online")
@@ -125,7 +141,7 @@ class HistorySchema(Schema):
     teacher = fields.Nested(TeacherSchema, load_default=dict, allow_none=True)
     events = fields.List(fields.Nested(EventSchema), load_default=list, validate=validate.Length(max=500))
     project = fields.Nested(ProjectSchema)
-    steps = fields.List(fields.Nested(StepSchema), validate=validate.Length(max=100))
+    steps = fields.List(fields.Nested(StepSchema), validate=validate.Length(max=20))
 
     @pre_load
     def numbers(self, data: Any, **_: Any) -> Any:

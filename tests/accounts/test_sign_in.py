@@ -68,10 +68,11 @@ def test_unknown_names_take_as_long(sqlite_run: Runtime) -> None:
         session.execute(update(Account).where(Account.username == "teacher.li").values(password_hash=real))
 
     def seconds(username: str) -> float:
-        begun = time.perf_counter()
+        # Of the processor, not of the clock: what else the machine does says nothing of names.
+        begun = time.process_time()
         with pytest.raises(NotSignedIn):
             edge.sign_in(sqlite_run, username, "wrong password", "test", "192.0.2.1")
-        return time.perf_counter() - begun
+        return time.process_time() - begun
 
     known = median(seconds("teacher.li") for _ in range(3))
     unknown = median(seconds(f"nobody{n}") for n in range(3))

@@ -186,6 +186,19 @@ def test_n5_a_figure_that_becomes_known_reaches_back_to_claims(database: Databas
 
 
 @pytest.mark.usefixtures("now")
+def test_n5_an_adjusted_claim_that_is_declared_void_gives_nothing(database: Database) -> None:
+    """The counter-line of the adjustment stands in nobody's way."""
+    make.register_people(database, 1)
+    make.deliver(database, DEGREE)
+    known = {"awards.degree_upgrade.any.master": {"value": "3", "grade": "A", "source": changing.DOCUMENT}}
+    changing.published(database, "cycle_start", changing.TODAY, known)
+    changing.run_jobs(database, ADJUST_JOB)
+    assert counted(database)[Bucket.COORDINATED] == 3
+    make.deliver(database, ended(DEGREE), 2)
+    assert counted(database)[Bucket.COORDINATED] == 0
+
+
+@pytest.mark.usefixtures("now")
 def test_the_room_is_for_herself_and_those_who_look_after_her(database: Database) -> None:
     make.register_people(database, 1, 2)
     with database.reading() as session:

@@ -101,6 +101,16 @@ def test_a_simulation_explains_and_stores_nothing(client: FlaskClient, run: Runt
         ({"edition": "jx-2099"}, "edition"),
         ({"edition": "jx-revised"}, "cycle"),
         ({"cycle": {"start": "2020-01-01", "end": "2019-01-01"}}, "cycle.end"),
+        ({"cycle": {"start": "1950-01-01", "end": "2100-12-31"}}, "cycle.end"),
+        ({"cycle": {"start": "0001-01-01", "end": "0005-12-31"}}, "cycle.start"),
+        ({"cycle": {"start": "2020-02-29", "end": "2025-02-28"}}, "cycle.start"),
+        ({"events": [{**EVENT, "school_year": "9999-10000"}]}, "events.0.school_year"),
+        ({"events": [{**EVENT, "plan_hours_per_credit": "1e400"}]}, "events.0.plan_hours_per_credit"),
+        ({"project": {"category": "zzz"}, "steps": []}, "project.category"),
+        (
+            {"project": {"category": "county_training"}, "steps": [{"do": "enter_result", "hours": "1e30"}]},
+            "steps.0.hours",
+        ),
     ],
 )
 def test_a_simulation_of_nonsense_names_the_field(

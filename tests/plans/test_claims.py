@@ -148,7 +148,7 @@ def test_t19_nobody_decides_their_own(session: Session) -> None:
     plan = act(session, plan, SCHOOL, "approve")
     with pytest.raises(NotAllowed, match="回避"):
         act(session, plan, make.reviewer(make.DONGHU, "as-reviewer", teacher().person_id), "approve")
-    theirs = make.submit(session, for_her(session, title="另一学位", obtained_on=date(2026, 9, 20)))
+    theirs = make.submit(session, for_her(session, title="另一学位", obtained_on=date(2026, 9, 20), document="2"))
     with pytest.raises(NotAllowed, match="回避"):
         act(session, theirs, make.reviewer(make.DONGHU, "as-reviewer", teacher().person_id), "approve")
     session.flush()
@@ -237,8 +237,12 @@ def test_t19_the_same_thing_is_not_claimed_twice(session: Session) -> None:
     first = submitted(session)
     assert first.number in refused(session, claim(session))["claim.obtained_on"][0]
     assert first.number in refused(session, for_her(session), make.actor(SCHOOL))["claim.obtained_on"][0]
-    other = make.submit(session, claim(session, title="第二学位", obtained_on=date(2026, 9, 20)), teacher())
+    other = make.submit(
+        session, claim(session, title="第二学位", obtained_on=date(2026, 9, 20), document="2"), teacher()
+    )
     assert "CLAIM_LIKE" in other.flags
+    renamed = claim(session, title="同一证书换个名称", obtained_on=date(2026, 9, 21))
+    assert first.number in refused(session, renamed)["claim.obtained_on"][0]
 
 
 def test_t19_what_is_counted_twice_on_one_day_is_marked_whatever_its_title(session: Session) -> None:

@@ -145,7 +145,8 @@ def _countered(line: LedgerLine, claim: RecognisedClaim, received_at: datetime) 
     return {name: getattr(line, name) for name in ledger.COPIED} | {
         "kind": LineKind.REVERSAL.value,
         "correction": line.correction,
-        "adjustment": line.adjustment,
+        # Not the line's own: under that number the adjustment's counter-line stands already.
+        "adjustment": 0,
         "amount": None if line.amount is None else -line.amount,
         "sentence": f"认定申请 {claim.number} 已作废（{claim.ended_reason}），冲正原记录，不再计入",
         "audited_by": line.audited_by,

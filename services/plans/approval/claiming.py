@@ -87,7 +87,9 @@ def others(session: Session, plan: Plan, claim: Claim) -> tuple[Sequence[str], S
         # Lessons of many days are many claims; what is counted twice on one day deserves a look.
         if not claim.sort.unit or said.obtained_on == claim.obtained_on:
             like.append(other.number)
-        if said.obtained_on == claim.obtained_on and other.submitted_title == plan.title:
+        # One certificate is one thing, whatever it is called; a number that many lessons share is not.
+        paper = not claim.sort.unit and claim.document.strip() and said.document.strip() == claim.document.strip()
+        if paper or (said.obtained_on == claim.obtained_on and other.submitted_title == plan.title):
             same.append(other.number)
     return same, like
 
