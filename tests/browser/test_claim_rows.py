@@ -7,10 +7,9 @@ import re
 from playwright.sync_api import expect
 
 from tests.browser.approving import titled
-from tests.browser.conftest import OpenDesk, both_ways
+from tests.browser.conftest import OpenDesk
 from tests.flows.material import TODAY
 
-pytestmark = both_ways
 TEACHER, SCHOOL, COUNTY = "teacher.li", "school.qingfeng", "county.donghu"
 
 

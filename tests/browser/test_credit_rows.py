@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.browser.conftest import OpenDesk, both_ways
+from tests.browser.conftest import OpenDesk
 
-pytestmark = both_ways
 TEACHER, SCHOOL = "teacher.li", "school.qingfeng"
 
 

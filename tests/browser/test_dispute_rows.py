@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from tests.browser.approving import titled
-from tests.browser.conftest import OpenDesk, both_ways
+from tests.browser.conftest import OpenDesk
 from tests.flows.material import person_of
 from tests.flows.story import Story
 
-pytestmark = both_ways
 COUNTY, AUDITOR, OTHER, TEACHER = "county.donghu", "audit.donghu", "county.donghu2", "teacher.li"
 
 

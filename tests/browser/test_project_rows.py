@@ -5,11 +5,10 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.browser.approving import titled
-from tests.browser.conftest import OpenDesk, both_ways
+from tests.browser.conftest import OpenDesk
 from tests.flows.material import person_of
 from tests.flows.story import Story
 
-pytestmark = both_ways
 COUNTY, AUDITOR, TEACHER = "county.donghu", "audit.donghu", "teacher.li"
 
 

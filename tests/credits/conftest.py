@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,17 @@ from tests.apps import app_of
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 """A Tuesday morning in school year 2026-2027, the fourth of the cycle 2023—2028."""
+
+
+ON_SQLITE_ALONE = re.compile(r"tests/credits/test_(\w*pages?|api|evaluation|policy_cases)\.py::.*\[.*postgres")
+"""Tests of pages, bodies and examples: the statements behind them run on both in the others."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Runs these once. Whole stories through pages and API on PostgreSQL are in tests/flows."""
+    only_once = [item for item in items if ON_SQLITE_ALONE.search(item.nodeid)]
+    config.hook.pytest_deselected(items=only_once)
+    items[:] = [item for item in items if item not in set(only_once)]
 
 
 @cache

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.credits import in_force, policies
+from services.credits import in_force, listing, policies
 from services.credits import queries as standings
 from services.credits.judgement import Status
 from services.credits.pending import operations, queries
@@ -109,7 +109,7 @@ def test_n19_one_decision_is_read_by_everybody_and_ends_the_interim_treatment(pe
     assert alone.flags["POLICY_DECIDED_P-18"] == f"省厅已明确：并入中心校（{DOCUMENT}）"
     assert "POLICY_DECIDED_P-18" not in standing(people, 1).judgement.flags
     with people.reading() as session:
-        row = next(one for one in standings.standings(session, province()).items if one.person.person_id == "person-2")
+        row = next(one for one in listing.standings(session, province()).items if one.person.person_id == "person-2")
     assert row.judgement.status is Status.IN_PROGRESS, "lists judge alike"
 
 

@@ -97,14 +97,16 @@ def run(database: Database, tmp_path: Path) -> Runtime:
     )
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Page tests run on SQLite alone: what they look at in the database, tests of operations and queries run on both.
+ON_SQLITE_ALONE = re.compile(
+    r"tests/plans/test_(\w*pages?|bodies|api|requests|calendar_edges|hostile_\w+|deputies|points|withdrawals|sheets"
+    r"|verifying|copies|signatures)\.py::.*\[.*postgres"
+)
+"""Tests of pages, bodies and rules: what they ask of a database, tests of operations and queries ask of both."""
 
-    Whole stories through pages and API on PostgreSQL are in tests/flows and tests/browser.
-    """
-    only_once = [
-        item for item in items if re.search(r"tests/plans/test_(\w*pages?|bodies)\.py::.*\[.*postgres", item.nodeid)
-    ]
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Runs these once. Whole stories through pages and API on PostgreSQL are in tests/flows and tests/browser."""
+    only_once = [item for item in items if ON_SQLITE_ALONE.search(item.nodeid)]
     config.hook.pytest_deselected(items=only_once)
     items[:] = [item for item in items if item not in set(only_once)]
 
