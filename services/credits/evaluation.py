@@ -7,7 +7,7 @@ lives in memory and for this one question.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
@@ -126,14 +126,8 @@ def following(history: History) -> History:
     cycle = history.cycle
     years = len(cycle.school_years)
     start = cycle.end + timedelta(days=1)
-    following = Cycle(cycle.number + years, start, start.replace(year=start.year + years) - timedelta(days=1))
-    return History(
-        person=history.person,
-        edition=history.edition,
-        cycle=following,
-        overlay=history.overlay,
-        happened=history.happened,
-    )
+    end = start.replace(year=start.year + years) - timedelta(days=1)
+    return replace(history, cycle=Cycle(cycle.number + years, start, end))
 
 
 @cache

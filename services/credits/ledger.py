@@ -118,9 +118,19 @@ def insert_new(session: Session, model: Any, rows: list[dict[str, Any]]) -> None
 
 
 def enter(session: Session, *batches: list[dict[str, Any]]) -> None:
-    """Writes lines, in their order, and brings the standings of their people up to date. No line goes in otherwise."""
+    """Writes lines, in their order, and brings the standings of their people up to date. No line goes in otherwise.
+
+    A line that is there already is left alone, since a message may come twice. Raises `RuntimeError` where a
+    counter-line is neither new nor there: another line's key would have kept it out, and credits would stand that
+    should not.
+    """
     for rows in batches:
         insert_new(session, LedgerLine, rows)
+    countered = {row["reverses"] for rows in batches for row in rows if row.get("reverses") is not None}
+    if countered:
+        found = set(session.scalars(select(LedgerLine.reverses).where(LedgerLine.reverses.in_(countered))))
+        if missing := sorted(countered - found):
+            raise RuntimeError(f"no counter-line was written for the ledger lines {missing}")
     standings.refresh(session, [(row["cycle"], row["person_id"]) for rows in batches for row in rows])
 
 

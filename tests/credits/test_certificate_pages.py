@@ -21,8 +21,6 @@ from tests.credits.papers import RARE, live_in, make
 @pytest.fixture(autouse=True)
 def history(database: Database, now: datetime) -> None:
     """Two teachers, one of whom has credits."""
-    if not database.is_sqlite:
-        pytest.skip("pages are tested on SQLite")
     live_in(database)
 
 

@@ -24,6 +24,7 @@ from shared.directory import PersonCopy
 from shared.errors import NotAllowed, NotFound
 from shared.events.plans import Bucket
 from shared.printing.codes import new_code
+from tests.at_once import at_once
 from tests.credits.conftest import NOW
 from tests.credits.make import (
     COUNTY,
@@ -37,7 +38,6 @@ from tests.credits.make import (
     teacher,
 )
 from tests.credits.papers import RARE, SCHOOL_ADMIN, URL, live_in, make, text_of
-from tests.plans.test_concurrency import at_once
 
 
 @pytest.fixture

@@ -139,8 +139,6 @@ def test_n22_asked_twice_it_is_made_once(people: Runtime) -> None:
 
 
 def test_n22_who_took_it_away_is_on_the_page(people: Runtime, client: FlaskClient) -> None:
-    if not people.database.is_sqlite:
-        pytest.skip("pages are tested on SQLite")
     client.set_cookie(*cookie(people, admin()))
     listed = client.get("/credits/teachers").text
     token = re.search(r'name="csrf_token" value="([^"]+)"', listed)

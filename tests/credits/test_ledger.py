@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
-from services.credits import operations
+from services.credits import ledger, operations
 from services.credits.models import ApprovedPlan, Audit, LedgerLine, UnknownPerson
 from shared.database import Database
 from shared.events.accounts import PeopleChanged, PersonPersonal, PersonRecord
@@ -320,3 +320,18 @@ def test_school_credits_rest_on_the_plan(database: Database) -> None:
     assert (line.bucket, line.amount, line.rule) == ("self_organized", Decimal(3), "R-24")
     with database.reading() as session:
         assert session.get_one(Audit, "audit-1").plan_number == "FA2026-0001"
+
+
+@pytest.mark.usefixtures("now")
+def test_a_counter_line_that_another_keeps_out_is_an_error_and_not_silence(database: Database) -> None:
+    register_people(database, 1)
+    deliver(database, audited(result()))
+    deliver(database, revoked("audit-1"), 2)
+    with database.transaction() as session:
+        earned, counter = session.scalars(select(LedgerLine).order_by(LedgerLine.id)).all()
+        row = {name: getattr(counter, name) for name in ledger.COPIED}
+        told = ("kind", "correction", "adjustment", "amount", "sentence", "audited_by", "received_at", "recorded_at")
+        row |= {name: getattr(counter, name) for name in told}
+        ledger.enter(session, [row | {"reverses": earned.id}])  # there already: a message that came twice
+        with pytest.raises(RuntimeError, match="no counter-line"):
+            ledger.enter(session, [row | {"reverses": counter.id}])

@@ -18,8 +18,8 @@ from shared.actors import Actor, Level, Office, Post, Unit
 from shared.database import Database
 from shared.errors import Conflict, Invalid, NotAllowed
 from shared.service import Runtime
+from tests.at_once import at_once
 from tests.plans import builders as make
-from tests.plans.test_concurrency import at_once
 from tests.plans.test_pages import Browser
 
 OFF = [date(2027, 1, 1), date(2027, 2, 8), date(2027, 2, 9)]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -22,25 +20,11 @@ from shared.database import Database
 from shared.errors import Conflict, DomainError
 from shared.outbox import OutboxRow
 from shared.ui.filters import local_time
+from tests.at_once import at_once
 from tests.plans import builders as make
 from tests.plans.acting import POINT
 
 pytestmark = pytest.mark.servers
-
-
-def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """Runs all at the same moment; what each returned or raised, in their order."""
-    barrier = threading.Barrier(len(acts))
-
-    def one(act: Callable[[], Any]) -> Any:
-        barrier.wait(timeout=20)
-        try:
-            return act()
-        except DomainError as error:
-            return error
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(one, acts))
 
 
 def waiting(postgres: Database, count: int = 1) -> list[tuple[str, int]]:

@@ -19,8 +19,8 @@ from shared.directory import PersonCopy
 from shared.errors import Conflict, Invalid, NotAllowed, NotFound
 from shared.jobs import JobRow, run_job
 from shared.service import Runtime
+from tests.at_once import at_once
 from tests.plans import builders as make
-from tests.plans.test_concurrency import at_once
 
 COUNTY, AUDITOR = make.actor("county.donghu"), make.actor("audit.donghu")
 SCHOOL = make.actor("school.qingfeng")

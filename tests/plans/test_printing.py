@@ -19,8 +19,8 @@ import pytest
 from services.plans.printing import render
 from services.plans.printing.sheet import SheetFile
 from shared.printing.pdf import printable
+from tests.at_once import at_once
 from tests.plans.papers import OPINION, RARE, item, pages, sheet
-from tests.plans.test_concurrency import at_once
 
 FONTS = Path(__file__).resolve().parents[2] / "shared" / "fonts"
 MM = 72 / 25.4

@@ -18,8 +18,8 @@ from shared.database import Database
 from shared.errors import Conflict
 from shared.events.credits import CreditsRecorded, RecordedResult
 from shared.outbox import OutboxRow
+from tests.at_once import at_once
 from tests.plans import builders as make
-from tests.plans.test_concurrency import at_once
 
 pytestmark = pytest.mark.servers
 COUNTY, SECOND, AUDITOR = (make.actor(name) for name in ("county.donghu", "county.donghu2", "audit.donghu"))

@@ -20,9 +20,9 @@ from services.plans.printing.verdict import State
 from shared.database import Database
 from shared.printing.codes import ALPHABET, grouped, new_code, read_code
 from shared.printing.names import mask
+from tests.at_once import at_once
 from tests.plans import builders as make
 from tests.plans.papers import OPINION, RARE, sheet
-from tests.plans.test_concurrency import at_once
 
 
 def test_the_fingerprint_is_of_what_is_said_and_not_of_the_print() -> None:
