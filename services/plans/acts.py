@@ -66,6 +66,10 @@ def _void_asked(state: State, brought: Brought) -> Position:
     return Position(Status.APPROVED, state.stages[0].name, Pending.VOID)
 
 
+def _void_proposed(state: State, brought: Brought) -> Position:
+    return Position(Status.APPROVED, brought.to_stage, Pending.VOID)
+
+
 def _stays(state: State, brought: Brought) -> Position:
     return Position(state.status, state.stage, state.pending)
 
@@ -149,12 +153,18 @@ _ROWS = (
         refusal=_NOTHING_PENDING, outcome="继续办理：{to}",
     ),
     Act(
-        name="confirm_void", label="同意作废", by=By.REVIEWER, starts=_APPROVED, tone="bad",
+        # What was approved on false papers is not only for who filed it to undo.
+        name="propose_void", label="提出作废", by=By.SIGNATORY, starts=_APPROVED, leads=_void_proposed, tone="bad",
+        needs=(Need.IN_FORCE, Need.OPINION, Need.SECOND),
+        refusal="此{noun}目前为“{state}”，只有已通过的才能提出作废。", outcome="待第二人复核：{to}",
+    ),
+    Act(
+        name="confirm_void", label="同意作废", by=By.SECOND, starts=_APPROVED, tone="bad",
         pending=frozenset({Pending.VOID}), leads=_to(Status.VOIDED), needs=(Need.OPINION,),
         refusal=_NOTHING_PENDING, outcome="已作废，不能再据此举办培训",
     ),
     Act(
-        name="decline_void", label="不同意作废", by=By.REVIEWER, starts=_APPROVED,
+        name="decline_void", label="不同意作废", by=By.SECOND, starts=_APPROVED,
         pending=frozenset({Pending.VOID}), leads=_to(Status.APPROVED), needs=(Need.OPINION,),
         refusal=_NOTHING_PENDING, outcome="继续有效",
     ),

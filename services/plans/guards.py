@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from services.plans.routes import Stage
 from services.plans.workflow import PENDING_TITLES, SEEN_BY_SCHOOL, Act, Asked, By, Need, State, status_title
 from shared.actors import Actor, Level, Office, Post
 from shared.errors import Conflict, NotAllowed
@@ -20,10 +21,11 @@ def is_author(state: State, actor: Actor) -> bool:
 
 
 def own_post(state: State, actor: Actor) -> Post | None:
-    """The post in which the actor drafts it: for its unit, or for herself."""
-    if state.person_id is not None and state.person_id != actor.person_id:
-        return None
-    return actor.post_at(state.unit_path, state.owner)
+    """The post in which the actor drafts it: for its unit, or for herself, wherever she may teach by now (T18)."""
+    post = actor.post_at(state.unit_path, state.owner)
+    if state.person_id is None:
+        return post
+    return post or next(iter(actor.posts_of(state.owner)), None) if state.person_id == actor.person_id else None
 
 
 def is_own(state: State, actor: Actor) -> bool:
@@ -86,6 +88,8 @@ def guard(act: Act, state: State, actor: Actor, noun: str = "方案") -> Post:
     if act.by is By.OWNER:
         whose = "申报单位的管理员" if state.person_id is None else "申请人本人"
         raise NotAllowed(f"只有{whose}可以{act.label}。")
+    if act.by is By.SIGNATORY and not (is_author(state, actor) or is_own(state, actor)):
+        raise NotAllowed(f"只有此{noun}各审核环节的审核人可以{act.label}。")
     if act.by is By.DECIDER:
         raise NotAllowed("只有作出上一次办理的人可以取回。")
     if act.by is By.RECORDER:
@@ -108,6 +112,22 @@ def guard(act: Act, state: State, actor: Actor, noun: str = "方案") -> Post:
 def post_for_colleague(act: Act, state: State, actor: Actor) -> Post | None:
     """A post of the stage's office for exactly the unit that has it, and no part in drafting it."""
     return _post_at_stage(state, actor, state.authors)
+
+
+def void_stage(state: State, actor: Actor) -> tuple[Post, Stage] | None:
+    """The post in which the actor may propose 作废, and the stage whose second person confirms it.
+
+    That is the post's own stage; for a school's, where there may be no second, the one above it.
+    """
+    if is_own(state, actor) or is_author(state, actor):
+        return None
+    for stage in reversed(state.stages):
+        for post in actor.posts_of(stage.office):
+            here = post.unit.level is stage.level and state.unit_path.startswith(post.unit.path)
+            if here and post.for_account not in state.authors:
+                above = [other for other in state.stages if other.level is not Level.SCHOOL]
+                return post, above[0] if stage.level is Level.SCHOOL else stage
+    return None
 
 
 def _post_at_stage(state: State, actor: Actor, out: frozenset[str]) -> Post | None:
@@ -152,6 +172,11 @@ def _decider(act: Act, state: State, actor: Actor) -> Post | None:
     return actor.post_at(state.last.unit_path, *(stage.office for stage in state.stages))
 
 
+def _signatory(act: Act, state: State, actor: Actor) -> Post | None:
+    found = void_stage(state, actor)
+    return found[0] if found else None
+
+
 def _asked(act: Act, state: State, actor: Actor) -> Post | None:
     if act.signs and (is_author(state, actor) or is_own(state, actor)):
         return None
@@ -187,6 +212,7 @@ _WHOSE: dict[By, Callable[[Act, State, Actor], Post | None]] = {
     By.REVIEWER: _reviewer,
     By.COLLEAGUE: post_for_colleague,
     By.SECOND: _second,
+    By.SIGNATORY: _signatory,
     By.DECIDER: _decider,
     By.ASKED: _asked,
     By.OWNER_OR_ABOVE: lambda act, state, actor: _owner(act, state, actor) or _above(act, state, actor),

@@ -92,7 +92,8 @@ def _not_final(act: Act, state: State, brought: Brought) -> None:
 def _second(act: Act, state: State, brought: Brought) -> None:
     if brought.seconds < 1:
         raise Conflict(
-            f"“{act.label}”须由第二人复核，而本级和上级目前都没有其他在岗审核人；请先请账号管理员安排，或退回修改。"
+            f"“{act.label}”须由第二人复核，而本级和上级目前都没有其他在岗审核人；请先请账号管理员安排"
+            + ("，或退回修改。" if state.current else "。")
         )
 
 

@@ -86,7 +86,9 @@ class By(StrEnum):
     COLLEAGUE = "colleague"
     """The same, to whomever it was handed."""
     SECOND = "second"
-    """The same, but another person than who proposed it."""
+    """The same, but another person than who proposed it, and to whomever it was handed."""
+    SIGNATORY = "signatory"
+    """Holds the office of one of its stages for its area, had no part in drafting it."""
     DECIDER = "decider"
     """Who made the last decision."""
     ASKED = "asked"
@@ -259,9 +261,8 @@ class Brought:
     unanswered: Sequence[int] = ()
     """Numbers of the points without an answer."""
     findings: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """Blocking findings: field -> sentences."""
     flags: tuple[str, ...] = ()
-    """Their codes, for programs."""
+    """What blocks: field -> sentences, and the codes for programs."""
     unstaffed: tuple[str, ...] = ()
     """A sentence for each stage that has nobody in post."""
     seconds: int = 0
@@ -270,15 +271,14 @@ class Brought:
     category: str | None = None
     document: str = ""
     to_stage: str | None = None
-    """return: the earlier stage to which it goes; None: to the school."""
+    """return: the earlier stage to which it goes; None: to the school. propose_void: the stage that confirms it."""
     agreed: bool = True
     """cosign: for or against."""
     request: Asked | None = None
     """The request that is answered."""
     waited: timedelta = timedelta()
-    """Working time since it came."""
     since_reminder: timedelta | None = None
-    """Working time since the last reminder of this visit."""
+    """Working time since it came, and since the last reminder of this visit."""
     intact: bool = True
     amends_gone: str = ""
     """Why what it amends is no longer in force, in words; empty while it is, or when it amends nothing."""

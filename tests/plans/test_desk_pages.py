@@ -111,7 +111,17 @@ def test_the_queue_says_what_a_reviewer_looks_for(desk: Desk, database: Database
         make.submit(session, plan, make.school_admin(village.path, "village"))
         county = make.reviewer("/".join(village.path.split("/")[:3]) + "/", "somebody-else")
     page = desk.sign_in(county).see("/queue")
-    for words in (village.name, "村小", plan.number, "其他形式", "新报", "学校", "0/10 个工作日", "未认领", "县级审核"):
+    for words in (
+        village.name,
+        "村小",
+        plan.number,
+        "其他形式 1",
+        "新报",
+        "学校",
+        "0/10 个工作日",
+        "未认领",
+        "县级审核",
+    ):
         assert words in page, words
     assert 'name="chosen"' not in page, "with something to look at it is not approved together with others"
 

@@ -120,6 +120,7 @@ def test_b8_text_stays_text_and_people_are_masked(many: None, browser: Browser, 
     assert [words for words in handlers if words.startswith(f"处理中：{name[0]}**")]
     assert not [cell for row in found for cell in row if isinstance(cell, str) and name in cell]
     assert set(column(found, "学时合计")) == {32.0}
+    assert set(column(found, "学分类别")) == {"自主"}
     assert set(column(found, "学校")) == {make.units()[path].name for path in SCHOOLS[1:]}
 
 

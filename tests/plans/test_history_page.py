@@ -172,6 +172,20 @@ def test_a_withdrawal_and_a_voiding_are_asked_for_with_a_reason(browser: Browser
     assert "由南昌市东湖区教育体育局 · 县级审核答复" in page
 
 
+def test_a_county_proposes_to_void_what_was_approved_on_false_papers(browser: Browser, database: Database) -> None:  # noqa: F811
+    with database.transaction() as session:
+        plan = make.approved_plan(session)
+    page = browser.sign_in(COUNTY).see(f"/{plan.id}")
+    assert "提出作废" in page
+    answer = browser.send(f"/{plan.id}/propose_void", page, {"opinion": "附件系伪造"})
+    assert answer.status_code == 303, answer.text
+    assert "待第二人复核" in browser.see(f"/{plan.id}")
+    page = browser.sign_in("county.donghu2").see(f"/{plan.id}/decide")
+    assert "同意作废" in page
+    assert browser.send(f"/{plan.id}/desk/confirm_void", page, {"opinion": "属实"}).status_code == 303
+    assert "已作废" in browser.sign_in(SCHOOL).see(f"/{plan.id}")
+
+
 def test_a_slip_is_corrected_by_a_new_line(browser: Browser, database: Database) -> None:  # noqa: F811
     with database.transaction() as session:
         plan = make.submit(session, make.make_plan(session))

@@ -79,7 +79,7 @@ def state_of(node: Node, stages: tuple[Stage, ...]) -> State:
     """The state that the rules see."""
     position, signed, opened, assignee, asked, last = node
     current = next((stage for stage in stages if stage.name == position.stage), None)
-    refusal = position.pending is Pending.REFUSAL
+    proposed = position.pending in (Pending.REFUSAL, Pending.VOID)
     first = FIRST_AT[current.level] if current else None
     return State(
         status=position.status,
@@ -96,14 +96,14 @@ def state_of(node: Node, stages: tuple[Stage, ...]) -> State:
         opened=opened,
         assignee=assignee,
         assignee_name="某人",
-        proposer=frozenset({first.account_id, str(first.person_id)}) if refusal and first else frozenset(),
+        proposer=frozenset({first.account_id, str(first.person_id)}) if proposed and first else frozenset(),
         last=last,
         asked=asked,
         recorded=frozenset({"owner"}),
     )
 
 
-def brought(act: Act, state: State, **more: object) -> list[Brought]:
+def brought(act: Act, state: State, who: Actor) -> list[Brought]:
     """Everything that may be brought so that the needs are met, apart from what the state itself forbids."""
     full = Brought(opinion="意见", points=1 if Need.POINTS in act.needs else 0, targets=1, seconds=1, category="other",
                    waited=3 * terms.DAY)  # fmt: skip
@@ -111,6 +111,9 @@ def brought(act: Act, state: State, **more: object) -> list[Brought]:
         names = [stage.name for stage in state.stages]
         earlier = names[: names.index(str(state.stage))] if state.stage in names else []
         return [full, *(replace(full, to_stage=name) for name in earlier)]
+    if act.name == "propose_void":
+        found = guards.void_stage(state, who)
+        return [replace(full, to_stage=found[1].name if found else None)]
     if act.name == "submit":
         return [full]
     if act.name == "cosign":
@@ -186,7 +189,7 @@ def steps(node: Node, stages: tuple[Stage, ...]) -> Iterator[tuple[Act, Actor, N
     state = state_of(node, stages)
     for who in everybody(stages):
         for act in guards.open_acts(OFFERED, state, who):
-            for bring in brought(act, state):
+            for bring in brought(act, state, who):
                 try:
                     needs.require(act, state, bring)
                 except DomainError:

@@ -232,7 +232,7 @@ class PlanRow(Schema):
     school_year = fields.String()
     title = fields.String()
     totals = DerivedNested(TotalsOut, lambda row: row)
-    flags = fields.List(fields.String(), attribute="plan.flags")
+    flags = fields.List(fields.String(), attribute="plan.flags")  # each as often as it was found
     due_at = fields.AwareDateTime(attribute="plan.due_at", allow_none=True)
     superseded_by = fields.String(attribute="plan.superseded_by_id", allow_none=True)
     created_at = fields.AwareDateTime(attribute="plan.created_at")

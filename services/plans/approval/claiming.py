@@ -32,10 +32,7 @@ def fill(session: Session, plan: Plan, school_year: str, given: Mapping[str, Any
 
     Raises `Invalid` for a teacher who is not on the school's register, or another than the one it was begun for.
     """
-    person = session.scalar(teachers(plan.unit_path).where(PersonCopy.person_id == plan.person_id))
-    if person is None:
-        sentence = "只能为本校在册教师申请认定，名册中没有此人；请联系学校管理员核对。"
-        raise Invalid(sentence, fields={"claim.person_id": [sentence]})
+    person = _registered(session, plan)
     if given.get("person_id") not in (None, "", plan.person_id):
         sentence = "申请已起草，不能改为另一位教师；请另行申请。"
         raise Invalid(sentence, fields={"claim.person_id": [sentence]})
@@ -49,9 +46,13 @@ def fill(session: Session, plan: Plan, school_year: str, given: Mapping[str, Any
 
 
 def rest_on_plan(session: Session, plan: Plan) -> None:
-    """Looks again for the school's plan, which may have been approved, replaced or declared void since the draft."""
+    """Looks again for the school's plan, which may have been approved, replaced or declared void since the draft.
+
+    Raises `Invalid` when she has left the school meanwhile.
+    """
     claim = claims.load(plan.claim)
     if claim is not None:
+        _registered(session, plan)
         plan.claim = _resting(session, plan, claim, plan.school_year).dump()
 
 
@@ -92,6 +93,17 @@ def others(session: Session, plan: Plan, claim: Claim) -> tuple[Sequence[str], S
         if paper or (said.obtained_on == claim.obtained_on and other.submitted_title == plan.title):
             same.append(other.number)
     return same, like
+
+
+def _registered(session: Session, plan: Plan) -> PersonCopy:
+    person = session.scalar(teachers(plan.unit_path).where(PersonCopy.person_id == plan.person_id))
+    if person is None:
+        sentence = (
+            f"只能为在册教师申请认定，{plan.unit_name}的名册中没有此人；请联系学校管理员核对。"
+            "已调离的，请放弃此申请，由现任教学校另行申请。"
+        )
+        raise Invalid(sentence, fields={"claim.person_id": [sentence]})
+    return person
 
 
 def _resting(session: Session, plan: Plan, claim: Claim, school_year: str) -> Claim:

@@ -150,6 +150,7 @@ class Plan(Base):
     changed_what: Mapped[str] = mapped_column(String(20))
     """The last change: the name of an act, or `edit`; for the sentence that whoever comes too late reads."""
     flags: Mapped[list[str]] = mapped_column(JsonType, default=list)
+    """Codes of what the checks found, each as often as it was found."""
     """Codes of what the checks found in the last frozen version: the reviewer is told."""
 
     items: Mapped[list[PlanItem]] = relationship(order_by="PlanItem.position", cascade="all, delete-orphan")

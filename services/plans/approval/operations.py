@@ -17,7 +17,7 @@ from services.plans.approval.changes import mark_author, mark_change, require_ve
 from services.plans.approval.models import Plan
 from services.plans.approval.trail import PlanLine
 from services.plans.calendar.queries import calendar
-from services.plans.workflow import Act, Brought, By, Need, Pending, Position, State, Status
+from services.plans.workflow import AMONG_REVIEWERS, Act, Brought, By, Need, Pending, Position, State, Status
 from shared.actors import Actor, Level
 from shared.database import utc_now
 from shared.errors import Invalid, NotFound
@@ -122,7 +122,7 @@ def carry_out(session: Session, actor: Actor, plan: Plan, act: Act, what: What) 
     return plan
 
 
-_WAITS_FOR = {Pending.REFUSAL: "confirm_refusal", Pending.COSIGN: "cosign"}
+_WAITS_FOR = {Pending.REFUSAL: "confirm_refusal", Pending.VOID: "confirm_void", Pending.COSIGN: "cosign"}
 
 
 def open_plan(session: Session, actor: Actor, plan_id: str) -> Plan:
@@ -141,7 +141,7 @@ def open_plan(session: Session, actor: Actor, plan_id: str) -> Plan:
     if plan.opened_at is None and post is not None:
         plan.opened_at = now
         line = recording.record_quietly(session, plan, "open", actor, post, now, lines=lines)
-        line.internal = waits_for is not None
+        line.internal = plan.pending in AMONG_REVIEWERS
     session.flush()
     return plan
 
@@ -166,6 +166,8 @@ def _brought(
         fields.setdefault(finding.field, []).append(finding.message)
     if what.to_stage is not None:
         _require_earlier(state, what.to_stage)
+    void = guards.void_stage(state, actor) if act.by is By.SIGNATORY else None
+    second = void[1] if void else state.current  # the stage that is to confirm what is proposed
     waited, since = clock.waiting(lines, calendar(session), utc_now()) if Need.WAITED in act.needs else (None, None)
     return Brought(
         opinion=what.opinion,
@@ -174,11 +176,11 @@ def _brought(
         findings=fields,
         flags=tuple(finding.code for finding in blocking),
         unstaffed=tuple(staffing.unstaffed(session, plan, state)) if Need.STAFF in act.needs else (),
-        seconds=staffing.seconds(session, plan, state, actor) if Need.SECOND in act.needs else 0,
+        seconds=staffing.seconds(session, plan, second, state, actor) if second and Need.SECOND in act.needs else 0,
         targets=len(targets),
         category=what.category,
         document=what.document,
-        to_stage=what.to_stage,
+        to_stage=void[1].name if void else what.to_stage,
         agreed=what.agreed,
         request=guards.request_for(act, state, actor),
         waited=waited or Brought().waited,

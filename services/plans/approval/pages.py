@@ -32,7 +32,7 @@ bp = Blueprint("plans_pages", __name__, url_prefix="/plans")
 bp.add_app_template_filter(plain)
 bp.add_app_template_filter(in_words, "worked")
 TABS = {"history": "过程", "content": "方案内容", "compare": "版本对比", "files": "附件"}
-OFFERED = ("submit", "withdraw", "ask_withdraw", "abandon", "ask_void", "remind", "correct")
+OFFERED = ("submit", "withdraw", "ask_withdraw", "abandon", "ask_void", "propose_void", "remind", "correct")
 """Acts that the history page offers; those of reviewers are on their desk."""
 
 

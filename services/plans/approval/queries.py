@@ -30,6 +30,8 @@ _AUTHORS = select(PlanAuthor.account_id, PlanAuthor.person_id).where(PlanAuthor.
 _REQUESTS = select(PlanRequest).where(PlanRequest.plan_id == bindparam("plan")).order_by(PlanRequest.id)
 ASKING = frozenset(name for name, act in ACTS.items() if act.requests)
 """Acts by which somebody is asked something: without such a line there is no request."""
+PROPOSES = {Pending.REFUSAL: ("refuse",), Pending.VOID: ("ask_void", "propose_void")}
+"""What is pending -> the acts that propose it, for a second person to confirm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +64,17 @@ def own_plans(actor: Actor) -> Select[Plan]:
 
 
 def is_own(actor: Actor) -> ColumnElement[bool]:
-    """Drafted in one of the actor's posts: kind and unit both fit, and of a personal kind the person."""
+    """Drafted in one of the actor's posts: kind and unit both fit; of a personal kind, the person, wherever she is."""
     own: list[ColumnElement[bool]] = []
     for office in kinds.OWNERS:
         paths = [post.unit.path for post in actor.posts_of(office)]
-        if paths:
-            every, personal = kinds.owned_by(office), kinds.owned_by(office, personal=True)
-            mine: ColumnElement[bool] = Plan.kind.in_(every)
-            if personal:
-                hers = and_(Plan.kind.in_(personal), Plan.person_id == (actor.person_id or ""))
-                mine = or_(Plan.kind.in_([one for one in every if one not in personal]), hers)
-            own.append(and_(Plan.unit_path.in_(paths), mine))
+        if not paths:
+            continue
+        personal = kinds.owned_by(office, personal=True)
+        if of_unit := [kind for kind in kinds.owned_by(office) if kind not in personal]:
+            own.append(and_(Plan.unit_path.in_(paths), Plan.kind.in_(of_unit)))
+        if personal:
+            own.append(and_(Plan.person_id == (actor.person_id or ""), Plan.kind.in_(personal)))
     return or_(false(), *own)
 
 
@@ -112,10 +114,7 @@ def find_plan(session: Session, actor: Actor, plan_id: str, *, lock: bool = Fals
 
 
 def trail(session: Session, plan: Plan, *, points: bool = True) -> list[PlanLine]:
-    """Every act, oldest first; `points`: with what returns ask for, and the answers.
-
-    The plan must have come from `visible_plans`.
-    """
+    """Every act of a plan that came from `visible_plans`, oldest first; `points`: with what returns ask for."""
     query = _TRAIL.options(_POINTS) if points else _TRAIL
     return list(session.scalars(query, {"plan": plan.id}))
 
@@ -124,8 +123,8 @@ def state_of(session: Session, plan: Plan, lines: Sequence[Any] | None = None) -
     """What the rules need to know of the plan; `lines`: its history, where it has been read already."""
     lines = trail(session, plan) if lines is None else lines
     authors = session.execute(_AUTHORS, {"plan": plan.id}).all()
-    proposal = next((line for line in reversed(lines) if line.act == "refuse"), None)
-    proposer = _who(proposal.actor_account, proposal.actor_person) if proposal else frozenset[str]()
+    proposes = PROPOSES.get(Pending(plan.pending), ()) if plan.pending else ()
+    proposer = next((_who(li.actor_account, li.actor_person) for li in reversed(lines) if li.act in proposes), _who())
     signed = signatures.standing(lines)
     approval = signed[str(plan.stage)] if plan.pending == Pending.COSIGN else None
     approver = (approval.actor_account, approval.actor_person, approval.for_account) if approval else ()
@@ -144,7 +143,7 @@ def state_of(session: Session, plan: Plan, lines: Sequence[Any] | None = None) -
         opened=plan.opened_at is not None,
         assignee=plan.assignee_id,
         assignee_name=plan.assignee_name or "",
-        proposer=proposer if plan.pending == Pending.REFUSAL else frozenset(),
+        proposer=proposer,
         approver=_who(*approver),
         last=signatures.last_decision(lines),
         # Whoever was asked anything, a line says so.
@@ -274,8 +273,9 @@ def last_lines(session: Session, plan_ids: Sequence[str]) -> dict[str, PlanLine]
 def is_owner(actor: Actor, plan: Plan) -> bool:
     """Whether the actor drafts for the plan's unit, or files it for herself."""
     sort = kinds.KINDS[plan.kind]
-    hers = not sort.personal or actor.person_id == plan.person_id
-    return hers and actor.post_at(plan.unit_path, sort.owner) is not None
+    if sort.personal:
+        return actor.person_id == plan.person_id and actor.holds(sort.owner)
+    return actor.post_at(plan.unit_path, sort.owner) is not None
 
 
 def content_for(session: Session, actor: Actor, plan: Plan) -> contents.Content:

@@ -28,7 +28,7 @@ _ANSWERS_RETURN = ("approve", "return", "confirm_refusal")
 
 def freeze(session: Session, plan: Plan, actor: Actor, content: contents.Content, now: datetime) -> None:
     """The version that reviewers sign: never changed again (N3)."""
-    plan.flags = sorted({finding.code for finding in queries.findings(session, plan, content)})
+    plan.flags = sorted(finding.code for finding in queries.findings(session, plan, content))
     plan.round += 1
     plan.digest = content.digest()
     plan.submitted_title, plan.submitted_year = content.title, content.school_year

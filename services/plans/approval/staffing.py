@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from services.plans.approval import queries
 from services.plans.approval.models import Plan
 from services.plans.approval.trail import PlanLine, PlanRequest
+from services.plans.routes import Stage
 from services.plans.workflow import Act, Asked, Pending, Position, State
 from shared.actors import Actor, Office, ancestors
 from shared.directory import OfficeCopy, UnitCopy
@@ -86,22 +87,31 @@ def free_office(session: Session, path: str, out: frozenset[str] | set[str], off
     return next((o.unit_path for o in _offices(session, path, office) if _free(o.holders, out)), None)
 
 
-def seconds(session: Session, plan: Plan, state: State, actor: Actor) -> int:
-    """How many people could confirm what the actor proposes: of the same office, or of the levels above."""
+def seconds(session: Session, plan: Plan, stage: Stage, state: State, actor: Actor) -> int:
+    """How many people could confirm what the actor proposes: of the stage's office, or of the levels above."""
     me = kept_out(session, plan, state) | {actor.account_id, actor.person_id or ""}
-    office = state.current.office if state.current else Office.PLAN_REVIEW
-    offices = _offices(session, str(state.reviewing_path), office)
+    unit = queries.reviewing_units(session, plan.unit_path).get(stage.level)
+    path = state.reviewing_path or (unit.path if unit else "")
+    offices = _offices(session, path, stage.office)
     return sum(len(_free(office.holders, me)) for office in offices)
 
 
 def candidates(session: Session, plan: Plan) -> list[Target]:
     """Everybody in post as reviewer at the unit that has the plan, or at one above or below it on its way."""
+    # A county's scheme is not for its own reviewers to judge.
     return [
-        Target(holder["account_id"], holder["name"], office.body, office.unit_path, holder["person_id"])
-        for office in _offices(session, plan.unit_path)
-        if office.unit_path != plan.unit_path  # a county's scheme is not for its own reviewers to judge
-        for holder in office.holders
+        t for office in _offices(session, plan.unit_path) if office.unit_path != plan.unit_path for t in _in(office)
     ]
+
+
+def colleagues(session: Session, plan: Plan) -> list[Target]:
+    """Everybody who holds the present stage's office at the unit that has the plan: to whom it can be handed on."""
+    office = session.get(OfficeCopy, (plan.reviewing_path, plan.reviewing_office))
+    return _in(office) if office else []
+
+
+def _in(office: OfficeCopy) -> list[Target]:
+    return [Target(h["account_id"], h["name"], office.body, office.unit_path, h["person_id"]) for h in office.holders]
 
 
 def targets(
@@ -109,14 +119,10 @@ def targets(
 ) -> list[Target]:
     """Those of `accounts` who may be asked. Raises `Invalid` for anybody else, and for oneself."""
     known: dict[str, Target] = {}
-    for target in candidates(session, plan):
+    for target in colleagues(session, plan) if act.name == "transfer" else candidates(session, plan):
         # Who holds several posts is asked in that of the stage.
         if target.account_id not in known or target.path == plan.reviewing_path:
             known[target.account_id] = target
-    if act.name == "transfer":
-        office = session.get(OfficeCopy, (plan.reviewing_path, plan.reviewing_office))
-        same = {holder["account_id"] for holder in office.holders} if office else set()
-        known = {account: target for account, target in known.items() if account in same}
     wrong = [account for account in accounts if account not in known or account == actor.account_id]
     deciding = act.name in ("transfer", "add_signer")
     out = kept_out(session, plan, state) | state.signers if deciding else frozenset()

@@ -23,6 +23,9 @@ from shared import directory
 from shared.actors import Actor, Level, Office
 from shared.database import utc_now
 
+EVERYWHERE = "/"
+"""Reach of a reviewer above the unit: what is among reviewers of every level."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -121,18 +124,18 @@ def view(session: Session, actor: Actor, plan: Plan) -> PlanView:
     lines = queries.trail(session, plan)
     state = queries.state_of(session, plan, lines)
     owner = queries.is_owner(actor, plan)
-    inside = is_inside(actor, plan)
+    reach = inner_reach(actor, plan)
     content = queries.content_for(session, actor, plan)
     days, now = calendar(session), utc_now()
-    pending = state.pending if inside or state.pending in SEEN_BY_SCHOOL else None
-    entries = _entries(session, plan, lines, inside, days)
+    pending = state.pending if _within(reach, plan.reviewing_path) or state.pending in SEEN_BY_SCHOOL else None
+    entries = _entries(session, plan, lines, reach, days)
     stage = queries.stage_of(plan)
     returned = recording.open_return(plan, lines)
     return PlanView(
         plan=plan,
         content=content,
         findings=queries.findings(session, plan, content),
-        steps=steps(session, plan, lines, days, now, inside),
+        steps=steps(session, plan, lines, days, now),
         acts=guards.open_acts(OFFERED, state, actor),
         editable=state.status in workflow.WITH_SCHOOL and owner,
         owner=owner,
@@ -141,26 +144,38 @@ def view(session: Session, actor: Actor, plan: Plan) -> PlanView:
         pending=pending,
         intact=plan.round == 0 or queries.is_intact(session, plan),
         open_points=next((e.points for e in reversed(entries) if returned and e.line.id == returned.id), ()),
-        requests=queries.requests_of(session, plan) if inside else (),
+        requests=[r for r in queries.requests_of(session, plan) if _within(reach, r.asked_path)] if reach else (),
     )
 
 
-def is_inside(actor: Actor, plan: Plan) -> bool:
-    """Whether the actor is of the reviewing side: a reviewer above the unit who does not draft for it."""
+def inner_reach(actor: Actor, plan: Plan) -> str | None:
+    """Below which path the actor sees what is among reviewers (A16): None of who drafts it.
+
+    A reviewer above the unit sees it of every level; the school that reviews its teachers' claims only its own.
+    """
+    if queries.is_owner(actor, plan):
+        return None
     above = [p for p in actor.posts_of(Office.PLAN_REVIEW) if p.unit.path != plan.unit_path]
     # A stage of the school's own, as of a teacher's claim.
     here = {stage.office for stage in queries.stages_of(plan)} - {Office.PLAN_REVIEW}
-    inside = any(plan.unit_path.startswith(p.unit.path) for p in [*above, *actor.posts_of(*here)])
-    return inside and not queries.is_owner(actor, plan)
+    if any(plan.unit_path.startswith(p.unit.path) for p in above):
+        return EVERYWHERE
+    return plan.unit_path if any(p.unit.path == plan.unit_path for p in actor.posts_of(*here)) else None
+
+
+def _within(reach: str | None, path: str | None) -> bool:
+    return reach is not None and (reach == EVERYWHERE or path == reach)
 
 
 def history(session: Session, actor: Actor, plan: Plan) -> list[Entry]:
     """Every act that the actor may see, oldest first. What is among reviewers is not even read for the school."""
     lines = queries.trail(session, plan)
-    return _entries(session, plan, lines, is_inside(actor, plan), calendar(session))
+    return _entries(session, plan, lines, inner_reach(actor, plan), calendar(session))
 
 
-def _entries(session: Session, plan: Plan, lines: Sequence[PlanLine], inside: bool, days: WorkCalendar) -> list[Entry]:
+def _entries(
+    session: Session, plan: Plan, lines: Sequence[PlanLine], reach: str | None, days: WorkCalendar
+) -> list[Entry]:
     struck, standing = signatures.struck(lines), signatures.standing(lines)
     versions = {v.number: contents.load(v.content) for v in queries.versions_of(session, plan)}
     present = versions.get(plan.round)
@@ -168,6 +183,7 @@ def _entries(session: Session, plan: Plan, lines: Sequence[PlanLine], inside: bo
     took = _durations(lines, days)
     found = []
     for line in lines:
+        inside = _within(reach, line.unit_path)
         if line.internal and not inside:
             continue
         void = ""
@@ -185,7 +201,7 @@ def _entries(session: Session, plan: Plan, lines: Sequence[PlanLine], inside: bo
                 act=ACTS[line.act],
                 # Who of the unit opened it, or reminded whom, is the reviewers' affair.
                 actor=line.actor_words if inside or line.act != "open" or line.stage is None else "",
-                points=[_answered(point, line, versions, plan.round, inside) for point in line.points],
+                points=[_answered(point, line, versions, plan.round, reach is not None) for point in line.points],
                 struck=line.id in struck,
                 void_because=void,
                 took=took.get(line.id),
@@ -221,9 +237,7 @@ def _durations(lines: Sequence[PlanLine], days: WorkCalendar) -> dict[str, timed
     return found
 
 
-def steps(
-    session: Session, plan: Plan, lines: Sequence[PlanLine], days: WorkCalendar, now: datetime, inside: bool
-) -> list[Step]:
+def steps(session: Session, plan: Plan, lines: Sequence[PlanLine], days: WorkCalendar, now: datetime) -> list[Step]:
     """The route bar: each stage with the unit's name, how far the plan is, who passed it, and the time it took."""
     units = queries.reviewing_units(session, plan.unit_path)
     standing = signatures.standing(lines)
@@ -280,5 +294,10 @@ def _used(visits: Sequence[signatures.Interval], days: WorkCalendar, now: dateti
 
 
 def candidates(session: Session, actor: Actor, plan: Plan) -> list[staffing.Target]:
-    """Whom the actor may ask, hand to or inform."""
+    """Whom the actor may ask or inform."""
     return [target for target in staffing.candidates(session, plan) if target.account_id != actor.account_id]
+
+
+def colleagues(session: Session, actor: Actor, plan: Plan) -> list[staffing.Target]:
+    """To whom the actor may hand it on."""
+    return [target for target in staffing.colleagues(session, plan) if target.account_id != actor.account_id]

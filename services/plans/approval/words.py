@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 TONES = {
     "draft": "muted",
     "under_review": "info",
@@ -29,6 +32,8 @@ FLAG_TITLES = {
     "AMOUNT_MISSING": "未写学分",
 }
 """Badges of what the checks found; blocking findings never get as far as a reviewer."""
+COUNTED = ("OWN_STANDARD", "RECORDS_MISSING", "ASSESSMENT_MISSING", "ITEM_DOUBLED")
+"""Badges that say of how many items."""
 UNIT_KINDS = {
     "primary": "小学",
     "junior": "初级中学",
@@ -44,3 +49,9 @@ UNIT_KINDS = {
 """Words of the units' kinds that file plans, as accounts has them."""
 MARKED_KINDS = {kind: UNIT_KINDS[kind] for kind in ("village_school", "one_teacher_school")}
 """Those that lists mark."""
+
+
+def marks(flags: Iterable[str]) -> list[str]:
+    """Badges of what was found, each once: 其他形式 2, 无过程记录要求 1, 疑似重复申报."""
+    found = Counter(flag for flag in flags if flag in FLAG_TITLES)
+    return [FLAG_TITLES[flag] + (f" {number}" if flag in COUNTED else "") for flag, number in found.items()]

@@ -45,8 +45,8 @@ HELP = {
     "decline_refusal": "不同意不予通过，交回原审核人继续办理。",
     "grant_withdrawal": "同意后退回为草稿，学校修改后可再次报送。",
     "decline_withdrawal": "不同意撤回，继续审核；理由会告知学校。",
-    "confirm_void": "同意后方案作废，不能再据此举办培训。",
-    "decline_void": "方案继续有效；理由会告知学校。",
+    "confirm_void": "同意后即作废：方案不能再据此举办培训，认定申请的学分予以冲销；记录保留。",
+    "decline_void": "继续有效；理由会告知申报单位。",
     "resume": "不再等省厅意见，恢复办理并继续计时。",
     "cosign": "您的签署意见，属内部意见。",
     "take_back": "对方打开之前可以取回；原意见保留并划线。",
@@ -74,19 +74,19 @@ def dialogs(session: Session, actor: Actor, view: views.PlanView) -> tuple[list[
     """The forms of the answering and of the asking acts that are open now."""
     names = {act.name for act in view.acts}
     people = views.candidates(session, actor, view.plan) if names & set(ASKING) else []
-    found = {name: _dialog(ACTS[name], view.plan, people) for name in ON_DESK if name in names}
+    same = views.colleagues(session, actor, view.plan) if "transfer" in names else []
+    found = {name: _dialog(ACTS[name], same if name == "transfer" else people) for name in ON_DESK if name in names}
     return [found[n] for n in ANSWERING if n in found], [found[n] for n in ASKING if n in found]
 
 
-def _dialog(act: Act, plan: Plan, people: Sequence[staffing.Target]) -> Dialog:
-    same = [p for p in people if p.path == plan.reviewing_path]
+def _dialog(act: Act, people: Sequence[staffing.Target]) -> Dialog:
     return Dialog(
         act=act,
         label=REMINDING.get(act.name, act.label),
         help=HELP.get(act.name, ""),
         opinion=act.name not in ("seen", "take_back", "remind"),
         required=Need.OPINION in act.needs,
-        people=() if Need.TARGET not in act.needs else same if act.name == "transfer" else people,
+        people=people if Need.TARGET in act.needs else (),
         one=act.name == "transfer",
     )
 
@@ -152,7 +152,7 @@ def context(
     """Everything besides the plan that `plans/decide.html` shows."""
     plan = view.plan
     state = queries.state_of(session, plan)
-    names = {act.name for act in view.acts}
+    names, at = {act.name for act in view.acts}, state.current
     switches, changes = comparisons(session, plan, compare)
     answering, asking = dialogs(session, actor, view)
     own_standard = any(item.kind == "other" for item in view.content.items)
@@ -168,7 +168,7 @@ def context(
         "places": grouped_places(view.content),
         "phrases": phrases.phrases_of(session, actor),
         "destination": destination(session, plan, state) if "approve" in names else "",
-        "seconds": staffing.seconds(session, plan, state, actor) if "refuse" in names else 0,
+        "seconds": staffing.seconds(session, plan, at, state, actor) if at and "refuse" in names else 0,
         "earlier": [(step.stage, f"{step.title} · {step.body}") for step in view.steps if step.stage in earlier],
         "answered": answered(view),
         "opinions": [e for e in view.entries if e.act.decides and not e.line.internal],

@@ -258,31 +258,33 @@ def _at_my_stage(actor: Actor) -> ColumnElement[bool]:
 
 
 def _handed_to(*posts: Post, account: str) -> ColumnElement[bool]:
-    """At the stage of these posts, and handed to nobody else; a refusal is anybody's to confirm."""
+    """At the stage of these posts, and handed to nobody else; what was proposed is anybody's to confirm."""
     places = [(post.office.value, post.unit.path) for post in posts]
     to = [account, *(post.for_account for post in posts if post.for_account)]
     return and_(
         tuple_(Plan.reviewing_office, Plan.reviewing_path).in_(places) if places else false(),
-        or_(Plan.assignee_id.is_(None), Plan.assignee_id.in_(to), Plan.pending == Pending.REFUSAL),
+        or_(Plan.assignee_id.is_(None), Plan.assignee_id.in_(to), Plan.pending.in_(list(queries.PROPOSES))),
     )
 
 
 def _has_no_part(account: str, person: str | None = None) -> ColumnElement[bool]:
-    """Neither drafted it nor proposed the refusal that is to be confirmed (T11)."""
+    """Neither drafted it nor proposed what is to be confirmed (T11)."""
     by = [PlanAuthor.account_id == account] + ([PlanAuthor.person_id == person] if person else [])
     # A short list, made once; asked plan by plan, or of all plans, it would cost as much as the queue itself.
     drafted = Plan.id.in_(select(PlanAuthor.plan_id).where(or_(*by)))
     # Not "unless pending and proposed": with nothing pending that is unknown to the database, and hides the plan.
-    unproposed = or_(Plan.pending.is_(None), Plan.pending != Pending.REFUSAL, ~Plan.id.in_(_proposals(account, person)))
+    unproposed = or_(
+        Plan.pending.is_(None), Plan.pending.not_in(queries.PROPOSES), ~Plan.id.in_(_proposals(account, person))
+    )
     return and_(~drafted, unproposed)
 
 
 def _proposals(account: str, person: str | None) -> Select[str]:
-    """Ids of what waits for a second person to confirm their refusal: the last line of that act is theirs."""
-    pending = aliased(Plan)
+    """Ids of what waits for a second person to confirm what they proposed: the last such line is theirs."""
+    pending, acts = aliased(Plan), [act for proposing in queries.PROPOSES.values() for act in proposing]
     last = (
         select(PlanLine.id)
-        .where(PlanLine.plan_id == pending.id, PlanLine.act == "refuse")
+        .where(PlanLine.plan_id == pending.id, PlanLine.act.in_(acts))
         .order_by(PlanLine.id.desc())
         .limit(1)
         .correlate(pending)
@@ -290,4 +292,4 @@ def _proposals(account: str, person: str | None) -> Select[str]:
     )
     by = [PlanLine.actor_account == account] + ([PlanLine.actor_person == person] if person else [])
     query = select(pending.id).join(PlanLine, PlanLine.id == last)
-    return query.where(pending.pending == Pending.REFUSAL, or_(*by))
+    return query.where(pending.pending.in_(list(queries.PROPOSES)), or_(*by))

@@ -10,20 +10,22 @@ from typing import Any
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from services.plans import routes, terms
+from services.plans import claims, kinds, routes, terms
 from services.plans.approval import clock, queries, signatures
 from services.plans.approval.deputies import Deputy
 from services.plans.approval.models import Plan
 from services.plans.approval.staffing import CLAIM
 from services.plans.approval.trail import PlanLine, PlanRequest
-from services.plans.approval.words import FLAG_TITLES, UNIT_KINDS
+from services.plans.approval.words import UNIT_KINDS, marks
 from services.plans.calendar.queries import calendar
 from services.plans.calendar.rules import days, in_words
+from services.plans.categories import BUCKETS
 from services.plans.desk import bulk, queue
 from services.plans.workflow import PENDING_TITLES, Pending, Status
 from shared.actors import Actor, Level, ancestors
 from shared.database import under
 from shared.directory import OfficeCopy, UnitCopy
+from shared.events.plans import Bucket
 
 LAMP_WORDS = {"red": "超时", "yellow": "即将到期", "": ""}
 _LINE = (
@@ -64,6 +66,14 @@ class Row:
     def plan(self) -> Plan:
         """The plan."""
         return self.listed.plan
+
+    @property
+    def bucket(self) -> str:
+        """统筹 or 自主, what its credits would be: a fallback scheme the former, any other plan the latter."""
+        claim = claims.load(self.plan.claim)
+        if claim is not None:
+            return BUCKETS[claim.sort.bucket]
+        return BUCKETS[Bucket.COORDINATED if kinds.KINDS[self.plan.kind].forecast else Bucket.SELF_ORGANIZED]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +205,7 @@ def _row(
         request=request,
         waits=waits,
         bulk=plan.status == Status.UNDER_REVIEW and plan.pending is None and not waits and not bulk.flagged(plan),
-        marks=[FLAG_TITLES[flag] for flag in plan.flags if flag in FLAG_TITLES and flag not in bulk.HARMLESS],
+        marks=marks(flag for flag in plan.flags if flag not in bulk.HARMLESS),
     )
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from services.plans.acts import ACTS
 from services.plans.approval import queries
 from services.plans.approval.models import Plan
-from services.plans.approval.words import FLAG_TITLES, UNIT_KINDS
+from services.plans.approval.words import FLAG_TITLES, UNIT_KINDS, marks
 from services.plans.calendar.rules import in_words
 from services.plans.desk import queue
 from services.plans.desk import rows as desk_rows
@@ -35,7 +35,7 @@ READ = 200
 """Rows that are read at a time."""
 QUEUE_COLUMNS = {
     "灯": 10, "编号": 22, "学校": 30, "县区": 16, "类型": 14, "种类": 14, "学年": 11, "方案": 34, "报送": 14,
-    "自主学分合计": 12, "学时合计": 10, "需关注": 30, "状态": 30, "上一环节": 40, "意见": 40, "到达": 17,
+    "学分类别": 10, "学分合计": 12, "学时合计": 10, "需关注": 30, "状态": 30, "上一环节": 40, "意见": 40, "到达": 17,
     "已用/时限": 26, "到期": 17, "处理人": 22,
 }  # fmt: skip
 """Heading -> width in characters."""
@@ -128,9 +128,10 @@ def _queue_row(row: desk_rows.Row) -> list[Cell]:
         row.listed.school_year or "",
         row.listed.title or "",
         row.fresh,
+        row.bucket,
         row.listed.credits,
         row.listed.hours,
-        "、".join(FLAG_TITLES.get(flag, flag) for flag in plan.flags),
+        "、".join(marks(plan.flags)),
         "，".join(part for part in (queries.status_title(plan), pending) if part),
         f"{line.body}{ACTS[line.act].label} {mask(line.actor_name)} {local_date(line.at)}" if line else "",
         line.opinion if line else "",
