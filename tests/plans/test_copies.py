@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy.orm import Session
 
-from services.plans.approval import comparing, copying, drafting, queries
+from services.plans.approval import comparing, copying, drafting, looking, queries
 from services.plans.approval.models import Plan
 from services.plans.files import Upload
 from shared.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -59,7 +59,7 @@ def test_n31_the_reviewer_sees_only_what_differs_from_last_year(session: Session
     body = make.plan_body(school_year=new.school_year, items=items)
     new = make.submit(session, drafting.change_plan(session, make.actor(SCHOOL), new.id, version=new.version, **body))
     assert "LIKE_LAST_YEAR" not in new.flags
-    last_year = queries.last_years_plan(session, new, new.school_year)
+    last_year = looking.last_years_plan(session, new, new.school_year)
     assert last_year is old
     frozen = (queries.frozen(session, plan) for plan in (old, new))
     found = {change.label: (change.before, change.after) for change in comparing.compare(*frozen, by_title=True)}

@@ -12,7 +12,17 @@ from sqlalchemy.orm import Session
 
 from services.plans import kinds
 from services.plans.acts import OFFERED
-from services.plans.approval import comparing, copying, deputies, drafting, operations, queries, recording, views
+from services.plans.approval import (
+    comparing,
+    copying,
+    deputies,
+    drafting,
+    looking,
+    operations,
+    queries,
+    recording,
+    views,
+)
 from services.plans.approval import content as contents
 from services.plans.approval.answers import AttachedOut, CompareOut, HistoryOut, PlanOut, PlanRow
 from services.plans.approval.models import Plan
@@ -223,7 +233,7 @@ def comparison(session: Session, plan: Plan, old: str, new: int | None) -> list[
     versions = {version.number: version.content for version in queries.versions_of(session, plan)}
     latest = contents.load(versions[new or plan.round]) if (new or plan.round) in versions else None
     if old == "last_year":
-        other = queries.last_years_plan(session, plan, latest.school_year) if latest else None
+        other = looking.last_years_plan(session, plan, latest.school_year) if latest else None
         before = queries.frozen(session, other) if other else None
     else:
         before = contents.load(versions[int(old)]) if old.isdigit() and int(old) in versions else None

@@ -11,7 +11,17 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as AnyResponse
 
 from services.plans import claims, terms
-from services.plans.approval import claiming, comparing, copying, drafting, form_values, operations, queries, recording
+from services.plans.approval import (
+    claiming,
+    comparing,
+    copying,
+    drafting,
+    form_values,
+    looking,
+    operations,
+    queries,
+    recording,
+)
 from services.plans.approval import typed as typed_drafts
 from services.plans.approval.content import ITEM_KINDS
 from services.plans.approval.form_values import Values
@@ -214,7 +224,7 @@ def _form(session: Session, kind: Kind, plan: Plan | None, values: Values, **mor
             "mine": [(post.unit.code, post.unit.name) for post in actor().posts_of(kind.owner)],
             "coverable": form_values.coverable(session, actor(), kind, plan),
             "attachments": plan.content().attachments if plan else (),
-            "findings": queries.findings(session, plan, plan.content()) if plan and request.method == "GET" else (),
+            "findings": looking.findings(session, plan, plan.content()) if plan and request.method == "GET" else (),
             "editable": plan is None or plan.status in WITH_SCHOOL,
             "labels": {name: label for name, label in labels.items() if name not in named},
             "kinds_of_item": [(name, ITEM_KINDS[name]) for name in kind.item_kinds],

@@ -11,7 +11,17 @@ from sqlalchemy.orm import Session
 
 from services.plans import guards, kinds, needs, routes, terms
 from services.plans.acts import ACTS
-from services.plans.approval import claiming, clock, queries, recording, signatures, staffing, superseding, telling
+from services.plans.approval import (
+    claiming,
+    clock,
+    looking,
+    queries,
+    recording,
+    signatures,
+    staffing,
+    superseding,
+    telling,
+)
 from services.plans.approval import content as contents
 from services.plans.approval.changes import mark_author, mark_change, require_version
 from services.plans.approval.models import Plan
@@ -160,7 +170,7 @@ def _brought(
     """What the rules ask for; found out only if this act needs it."""
     blocking = []
     if Need.CHECKS in act.needs and content is not None:
-        blocking = [finding for finding in queries.findings(session, plan, content) if finding.blocking]
+        blocking = [finding for finding in looking.findings(session, plan, content) if finding.blocking]
     fields: dict[str, list[str]] = {}
     for finding in blocking:
         fields.setdefault(finding.field, []).append(finding.message)

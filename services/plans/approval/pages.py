@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from services.plans import kinds, routes, workflow
 from services.plans.acts import ACTS
-from services.plans.approval import comparing, operations, queries, typed, views
+from services.plans.approval import comparing, looking, operations, queries, typed, views
 from services.plans.approval import content as contents
 from services.plans.approval.api import SEE, comparison, send_attachment, who
 from services.plans.approval.models import Plan, PlanVersion
@@ -188,7 +188,7 @@ def _compared(session: Session, plan: Plan) -> dict[str, Any]:
     """Any two versions, field by field; by default the last two, or last year's with the first (A4, N31)."""
     versions = queries.versions_of(session, plan)
     last = versions[-1].number if versions else 0
-    before = bool(versions) and queries.last_years_plan(session, plan, str(plan.submitted_year)) is not None
+    before = bool(versions) and looking.last_years_plan(session, plan, str(plan.submitted_year)) is not None
     old = request.args.get("old") or (str(last - 1) if last > 1 else "last_year" if before else "")
     new = request.args.get("new", "")
     number = int(new) if new.isdecimal() and len(new) < 5 else last

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, case, false, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from services.plans import kinds, routes, terms, workflow
+from services.plans import kinds, routes, workflow
 from services.plans.acts import ACTS
-from services.plans.approval import checks, claiming, comparing, signatures
 from services.plans.approval import content as contents
+from services.plans.approval import signatures
 from services.plans.approval.models import Plan, PlanAttachment, PlanAuthor, PlanVersion
 from services.plans.approval.trail import PlanLine, PlanPoint, PlanRequest
 from services.plans.workflow import Asked, Pending, Status
 from shared.actors import Actor, Level, Office, ancestors
-from shared.database import under, utc_now
+from shared.database import under
 from shared.directory import OfficeCopy, UnitCopy
 from shared.errors import Conflict, Invalid, NotFound
 
@@ -103,14 +104,19 @@ def count_by_status(session: Session, query: Select[Plan]) -> dict[str, int]:
 
 def find_plan(session: Session, actor: Actor, plan_id: str, *, lock: bool = False) -> Plan:
     """The plan, locked until the commit if it is to be changed. Raises `NotFound` outside what the actor may see."""
-    query = visible_plans(actor).where(Plan.id == plan_id)
-    if lock:
-        # What is decided is the frozen version: it comes in the same statement.
-        query = query.options(_PRESENT).with_for_update(of=Plan).execution_options(populate_existing=True)
-    plan = session.scalar(query)
+    plan = session.scalar(_one_visible(actor, lock), {"plan": plan_id})
     if plan is None:
         raise NotFound()
     return plan
+
+
+@lru_cache(maxsize=256)  # making it costs as much as sending it
+def _one_visible(actor: Actor, lock: bool) -> Select[Plan]:
+    query = visible_plans(actor).where(Plan.id == bindparam("plan"))
+    if lock:
+        # What is decided is the frozen version: it comes in the same statement.
+        query = query.options(_PRESENT).with_for_update(of=Plan).execution_options(populate_existing=True)
+    return query
 
 
 def trail(session: Session, plan: Plan, *, points: bool = True) -> list[PlanLine]:
@@ -176,48 +182,6 @@ def _asked(session: Session, plan: Plan, lines: Sequence[Any]) -> list[Asked]:
         who = replies.get(row.id, frozenset())
         found.append(Asked(row.id, row.kind, *asked, agreed, by.get(row.line_id, ""), row.asked_path, who))
     return found
-
-
-def findings(session: Session, plan: Plan, content: contents.Content) -> list[checks.Finding]:
-    """What the checks say of a content of this plan."""
-    if content.claim is not None:
-        return claiming.findings(session, plan, content, content.claim)
-    others = select(Plan.number).where(
-        Plan.unit_path == plan.unit_path,
-        Plan.kind == plan.kind,
-        Plan.submitted_year == content.school_year,
-        Plan.id.not_in([i for i in (plan.id, plan.amends_id) if i]),
-        Plan.status.in_([Status.UNDER_REVIEW, Status.RETURNED, Status.APPROVED]),
-        Plan.superseded_by_id.is_(None),
-    )
-    last_year = last_years_plan(session, plan, content.school_year)
-    changes = comparing.compare(frozen(session, last_year), content, by_title=True) if last_year else None
-    unlike = [c for c in changes or () if c.group != "schedule" and c.place != "school_year"]
-    around = checks.Surroundings(
-        today=terms.china_date(utc_now()),
-        unit_kind=plan.unit_kind,
-        same_year=tuple(session.scalars(others.order_by(Plan.number))),
-        like_last_year=changes is not None and not unlike,
-    )
-    return checks.check(content, around)
-
-
-def last_years_plan(session: Session, plan: Plan, school_year: str) -> Plan | None:
-    """The unit's approved submission of the same kind for the school year before (N31); claims have none."""
-    if kinds.KINDS[plan.kind].claims:
-        return None
-    return session.scalar(
-        select(Plan)
-        .where(
-            Plan.unit_path == plan.unit_path,
-            Plan.kind == plan.kind,
-            Plan.submitted_year == terms.year_before(school_year),
-            Plan.status == Status.APPROVED,
-            Plan.superseded_by_id.is_(None),
-        )
-        .order_by(Plan.approved_at.desc())
-        .limit(1)
-    )
 
 
 def stages_of(plan: Plan) -> tuple[routes.Stage, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from services.plans.acts import ACTS
-from services.plans.approval import clock, comparing, queries, signatures
+from services.plans.approval import clock, comparing, looking, queries, signatures
 from services.plans.approval import content as contents
 from services.plans.approval.changes import mark_author
 from services.plans.approval.models import Plan, PlanVersion
@@ -28,7 +28,7 @@ _ANSWERS_RETURN = ("approve", "return", "confirm_refusal")
 
 def freeze(session: Session, plan: Plan, actor: Actor, content: contents.Content, now: datetime) -> None:
     """The version that reviewers sign: never changed again (N3)."""
-    plan.flags = sorted(finding.code for finding in queries.findings(session, plan, content))
+    plan.flags = sorted(finding.code for finding in looking.findings(session, plan, content))
     plan.round += 1
     plan.digest = content.digest()
     plan.submitted_title, plan.submitted_year = content.title, content.school_year

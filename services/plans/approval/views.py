@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.plans import guards, workflow
 from services.plans.acts import ACTS, OFFERED
-from services.plans.approval import checks, clock, comparing, queries, recording, signatures, staffing
+from services.plans.approval import checks, clock, comparing, looking, queries, recording, signatures, staffing
 from services.plans.approval import content as contents
 from services.plans.approval.clock import Clock
 from services.plans.approval.models import Plan
@@ -134,7 +134,7 @@ def view(session: Session, actor: Actor, plan: Plan) -> PlanView:
     return PlanView(
         plan=plan,
         content=content,
-        findings=queries.findings(session, plan, content),
+        findings=looking.findings(session, plan, content),
         steps=steps(session, plan, lines, days, now),
         acts=guards.open_acts(OFFERED, state, actor),
         editable=state.status in workflow.WITH_SCHOOL and owner,

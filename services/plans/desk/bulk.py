@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from services.plans.approval import operations, queries
+from services.plans.approval import looking, operations, queries
 from services.plans.approval.models import Plan
 from shared.actors import Actor
 from shared.errors import Conflict, DomainError, Invalid
@@ -36,7 +36,7 @@ def flagged(plan: Plan) -> bool:
 
 def deserves_a_look(session: Session, plan: Plan) -> bool:
     """The same as of now: what was submitted since may be a doublet of this plan, which had no mark till then."""
-    live = {finding.code for finding in queries.findings(session, plan, queries.frozen(session, plan))}
+    live = {finding.code for finding in looking.findings(session, plan, queries.frozen(session, plan))}
     return flagged(plan) or bool(live - HARMLESS)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from services.plans import guards, terms
 from services.plans.acts import ACTS
-from services.plans.approval import api, comparing, queries, staffing, views
+from services.plans.approval import api, comparing, looking, queries, staffing, views
 from services.plans.approval.content import Content
 from services.plans.approval.models import Plan
 from services.plans.desk import phrases, precedents, queue
@@ -133,7 +133,7 @@ def comparisons(
     found = [("previous", "与上一版", str(plan.round - 1))] if plan.round > 1 else []
     if plan.round > 2:
         found.append(("first", "与首报", "1"))
-    if queries.last_years_plan(session, plan, str(plan.submitted_year)) is not None:
+    if looking.last_years_plan(session, plan, str(plan.submitted_year)) is not None:
         found.append(("last_year", "与上年", "last_year"))
     old = next((old for name, _, old in found if name == chosen), None)
     changes = api.comparison(session, plan, old, None) if old else None
