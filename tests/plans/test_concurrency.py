@@ -17,11 +17,12 @@ from services.plans.projects.models import Audit, Result
 from services.plans.rosters import importing
 from shared.actors import Actor
 from shared.database import Database
-from shared.errors import Conflict, DomainError
+from shared.errors import Conflict, DomainError, Invalid
 from shared.outbox import OutboxRow
 from shared.ui.filters import local_time
 from tests.at_once import at_once
 from tests.plans import builders as make
+from tests.plans import test_claims as claims
 from tests.plans.acting import POINT
 
 pytestmark = pytest.mark.servers
@@ -222,3 +223,25 @@ def test_an_import_and_an_audit_at_once_leave_every_result_whole(postgres: Datab
     assert len(states) == 1
     assert {f"{h}" for h, _ in states} == hours
     assert (report["updated"], report["spared"]) in ((20, 0), (0, 20))
+
+
+def test_t19_one_certificate_filed_by_her_and_her_school_at_once_is_taken_once(
+    postgres: Database,
+) -> None:
+    with postgres.transaction() as session:
+        drafts = [
+            (claims.claim(session).id, claims.teacher()),
+            (claims.for_her(session).id, make.actor("school.qingfeng")),
+        ]
+
+    def file(plan_id: str, who: Actor) -> Callable[[], str]:
+        def act() -> str:
+            with postgres.transaction() as session:
+                return operations.perform(session, who, plan_id, "submit").number
+
+        return act
+
+    answers = at_once(*[file(*draft) for draft in drafts])
+    (number,) = [answer for answer in answers if isinstance(answer, str)]
+    (refusal,) = [answer for answer in answers if isinstance(answer, Invalid)]
+    assert number in refusal.fields["claim.obtained_on"][0]

@@ -52,7 +52,7 @@ def rest_on_plan(session: Session, plan: Plan) -> None:
     """
     claim = claims.load(plan.claim)
     if claim is not None:
-        _registered(session, plan)
+        _registered(session, plan, lock=True)  # so that one certificate filed twice at the same moment is found
         plan.claim = _resting(session, plan, claim, plan.school_year).dump()
 
 
@@ -95,8 +95,9 @@ def others(session: Session, plan: Plan, claim: Claim) -> tuple[Sequence[str], S
     return same, like
 
 
-def _registered(session: Session, plan: Plan) -> PersonCopy:
-    person = session.scalar(teachers(plan.unit_path).where(PersonCopy.person_id == plan.person_id))
+def _registered(session: Session, plan: Plan, *, lock: bool = False) -> PersonCopy:
+    query = teachers(plan.unit_path).where(PersonCopy.person_id == plan.person_id)
+    person = session.scalar(query.with_for_update() if lock else query)
     if person is None:
         sentence = (
             f"只能为在册教师申请认定，{plan.unit_name}的名册中没有此人；请联系学校管理员核对。"
