@@ -22,6 +22,8 @@ from tests import servers
 
 LINES_EACH = 20
 CYCLE = 2023
+AUDITS = 20_000
+"""Each of one kind of training in one school year."""
 
 
 @contextmanager
@@ -62,7 +64,7 @@ def fill(raw: psycopg.Connection[Any], size: int) -> None:
         raw.execute(f"DROP INDEX {name}")
     for name, _ in unique:
         raw.execute(f"ALTER TABLE ledger_lines DROP CONSTRAINT {name}")
-    raw.execute("TRUNCATE ledger_lines, directory_people, directory_units, standings CASCADE")
+    raw.execute("TRUNCATE ledger_lines, audits, directory_people, directory_units, standings CASCADE")
     raw.execute(
         f"""INSERT INTO directory_people (person_id, version, identity_hash, name, masked_identity, unit_path, kind,
               active)
@@ -71,9 +73,18 @@ def fill(raw: psycopg.Connection[Any], size: int) -> None:
             FROM generate_series(0, {people - 1}) g"""
     )
     raw.execute(
-        f"""INSERT INTO ledger_lines (kind, person_id, cycle, school_year, bucket, category, level, result_id, attempt,
-              correction, adjustment, passed, hours, amount, units, rule, edition, sentence, entered_by, audited_by,
-              effective_on, received_at, recorded_at)
+        f"""INSERT INTO audits (audit_id, project_id, project_number, project_title, organizer_path, organizer_name,
+              mode, "convert", held_from, held_to, plan_id, plan_number, plan_status, plan_hours_per_credit, audited_at,
+              chunks)
+            SELECT 'audit-' || a, 'project-' || a, 'XM-' || a, '培训 ' || a, '360000/360100/', '南昌市', 'centralized',
+              true, make_date({CYCLE} + a % 5, 10, 1), make_date({CYCLE} + a % 5, 10, 1), 'plan', 'FA', 'approved',
+              1000, now(), 1
+            FROM generate_series(0, {AUDITS - 1}) a"""
+    )
+    raw.execute(
+        f"""INSERT INTO ledger_lines (kind, person_id, cycle, school_year, bucket, category, level, audit_id,
+              result_id, attempt, correction, adjustment, passed, hours, amount, units, rule, edition, sentence,
+              entered_by, audited_by, effective_on, received_at, recorded_at)
             SELECT 'earned', md5((h % {people})::text)::uuid::text, {CYCLE}, {CYCLE} + y,
               CASE WHEN c < 60 THEN 'coordinated' ELSE 'self_organized' END,
               CASE WHEN c < 25 THEN 'county_training' WHEN c < 35 THEN 'full_staff_training'
@@ -81,7 +92,7 @@ def fill(raw: psycopg.Connection[Any], size: int) -> None:
                 WHEN c < 59 THEN 'fallback_training' WHEN c < 60 THEN 'degree_upgrade'
                 WHEN c < 72 THEN 'school_training' WHEN c < 86 THEN 'other_school_based'
                 WHEN c < 92 THEN 'lesson_observation' WHEN c < 96 THEN 'open_class' ELSE 'training_lecture' END,
-              'county', 'result-' || g, 1, 0, 0, true, 6000,
+              'county', 'audit-' || (h / 100 * 500 + c * 5 + y) % {AUDITS}, 'result-' || g, 1, 0, 0, true, 6000,
               CASE WHEN c BETWEEN 25 AND 26 THEN NULL ELSE 50 + h % 10 * 25 END, CASE WHEN c >= 86 THEN 1 + h % 12 END,
               'R-20', 'jx-2018-trial',
               '面授 60 学时 ÷ 10 = 6.0，计入统筹；规则：2018 试行', 'account-enters', 'account-audits',

@@ -1,4 +1,4 @@
-"""Everybody's standing at 1, 3 and 10 million ledger lines, an audit of 10,000, and a teacher's page.
+"""Everybody's standing at 1, 3 and 10 million ledger lines, a teacher's page, a preview of new rules, a large audit.
 
     python bench/credits.py [--sizes 1000000,3000000,10000000] [--requests 100]
 
@@ -33,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bench import _plans as common
 from bench._credits import CYCLE, LINES_EACH, Memory, fill, runtime, world
 from bench._plans import line
+from bench._preview import preview
 from bench.messaging import publish_raw, timed
 from services.credits.standings import operations
 from services.credits.standings.models import RECOMPUTE_JOB
@@ -106,6 +107,7 @@ def main() -> None:
             per_line = [taken / size for size, taken in seconds.items()]
             growth = per_line[-1] / per_line[0]
             line("time for a line, largest / smallest", f"{growth:.2f}", "linear: <= 1.3", growth <= 1.3)
+            preview(database)
             audit(run, raw)
 
 

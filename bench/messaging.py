@@ -86,7 +86,7 @@ def one_round(world: fake.World, url: str, messages: int) -> list[tuple[str, flo
         outbox.replay(session, utc_now().replace(year=2000))
     drain(world.relay, None)
     found.append(("consumer, groups", timed(lambda: consume(world, messages))))
-    servers.empty_database(world.credits.database.url)
+    servers.reset_database(world.credits.database.url)
     world.credits.database.dispose()
     singly = [open_envelope(body.encode()) for body in bodies]
     run = world.credits
@@ -97,7 +97,7 @@ def one_round(world: fake.World, url: str, messages: int) -> list[tuple[str, flo
         )
     )
     for runtime in (world.plans, world.credits):
-        servers.empty_database(runtime.database.url)
+        servers.reset_database(runtime.database.url)
         runtime.database.dispose()
     purge(url)
     return found

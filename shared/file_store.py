@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -49,6 +50,12 @@ class FileStore:
         if hashlib.sha256(content).hexdigest() != sha256:
             raise NotFound("文件内容与登记的摘要不符，请联系管理员。")
         return content
+
+    def prune(self, before: datetime) -> int:
+        """Removes what was last put before that moment; returns how many. Only for stores of what can be made again."""
+        old = [one["path"] for batch in self._store.list() for one in batch if one["last_modified"] < before]
+        self._store.delete(old)
+        return len(old)
 
 
 def _key(sha256: str) -> str:

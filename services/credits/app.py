@@ -8,10 +8,13 @@ from services.credits import api, pages, policies
 from services.credits.certificates import api as certificates_api
 from services.credits.certificates import pages as certificates_pages
 from services.credits.claims import pages as claims_pages
+from services.credits.closing import api as closing_api
+from services.credits.closing import pages as closing_pages
 from services.credits.deliveries import api as deliveries_api
 from services.credits.deliveries import pages as deliveries_pages
 from services.credits.disputes import api as disputes_api
 from services.credits.disputes import pages as disputes_pages
+from services.credits.disputes import recording as disputes
 from services.credits.edition_files import shipped
 from services.credits.employment import api as employment_api
 from services.credits.employment import pages as employment_pages
@@ -39,12 +42,14 @@ PLATFORM = (idempotency, inbox, jobs, outbox)
 # A table that does not fit its schema stops the service here, before it answers anything.
 shipped()
 policies.register()
+disputes.answer_days()
 
 
 def register(app: Flask, run: Runtime) -> None:
     """Adds the API and the pages."""
     for blueprint in (
         api.blp,
+        closing_api.blp,
         deliveries_api.blp,
         disputes_api.blp,
         publicity_api.blp,
@@ -57,6 +62,7 @@ def register(app: Flask, run: Runtime) -> None:
         app.extensions["smorest_api"].register_blueprint(blueprint)
     for pages_of in (
         pages.bp,
+        closing_pages.bp,
         deliveries_pages.bp,
         disputes_pages.bp,
         certificates_pages.bp,

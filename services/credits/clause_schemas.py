@@ -63,6 +63,12 @@ class PositiveSchema(FigureSchema):
     value = fields.Decimal(required=True, validate=validate.Range(min=0, min_inclusive=False))
 
 
+class DaysSchema(FigureSchema):
+    """A number of whole days."""
+
+    value = fields.Decimal(required=True, places=0, validate=validate.Range(1, 366))
+
+
 class CapSchema(FigureSchema):
     """A ceiling, with the mark that it leaves."""
 
@@ -75,6 +81,7 @@ class CycleSchema(Table):
     makes = editions.CycleRule
     first_start = DateField(required=True)
     years = fields.Integer(required=True, validate=validate.Range(1, 10))
+    closes_after = fields.Nested(DaysSchema, load_default=editions.CLOSES_AFTER)
 
 
 class MinimumsSchema(Table):
@@ -232,7 +239,7 @@ class PartitionSchema(Table):
     id = text()
     title = text()
     bucket = bucket_field()
-    groups = fields.List(fields.Nested(GroupSchema), required=True, validate=validate.Length(min=2))
+    groups = fields.List(fields.Nested(GroupSchema), required=True, validate=validate.Length(min=1))
     covers = fields.List(fields.Nested(CoverSchema))
 
     @validates_schema

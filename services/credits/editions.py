@@ -6,8 +6,9 @@ has their parts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from services.credits.clauses import (
@@ -30,13 +31,19 @@ from services.credits.clauses import (
 from shared.errors import PolicyPending
 from shared.events.plans import Bucket
 
+CLOSES_AFTER = Figure(
+    Decimal(91), "B6", "C", "our safeguard: trainings of the last summer are audited by 30 November (decision 0033)"
+)
+"""Days after its last day on which a cycle closes, where an edition does not say."""
+
 
 @dataclass(frozen=True, slots=True)
 class CycleRule:
-    """Where cycles begin and how long they are (R-01, I-01)."""
+    """Where cycles begin and how long they are (R-01, I-01), and when they close (B6)."""
 
     first_start: date
     years: int
+    closes_after: Figure = CLOSES_AFTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,17 @@ class Cycle:
     number: int
     start: date
     end: date
+    closes_after: int = int(CLOSES_AFTER.value)
+    """Days after its end in which something may still enter it."""
+
+    @property
+    def closes_on(self) -> date:
+        """The last day on which something enters it."""
+        return self.end + timedelta(days=self.closes_after)
+
+    def closed(self, today: date) -> bool:
+        """Whether nothing enters it any more, but by a document (B6)."""
+        return today > self.closes_on
 
     @property
     def title(self) -> str:
@@ -107,26 +125,37 @@ class Edition:
 
     def rate(self, level: str, mode: str, category: str) -> Figure:
         """Hours for one credit. Raises `PolicyPending` where the province has not told."""
-        self._require_known(category)
+        self._refuse_unknown(category)
         found = next((r.hours_per_credit for r in self.rates if (r.level, r.mode) == (level, mode)), None)
         if found is None:
             raise PolicyPending("此级别和形式的培训如何折算，现行规则没有规定", rule="U-07")
         return found
 
     def award(self, category: str, level: str, rank: str | None) -> Award:
-        """The fixed credits for something proved. Raises `PolicyPending` where the province has not told."""
-        self._require_known(category)
-        for award in self.awards:
-            if award.category == category and award.level in (None, level) and award.rank in (None, rank):
-                return award
+        """The fixed credits for something proved. Raises `PolicyPending` where the province has not told.
+
+        What is said of just this level and rank comes before what is said of all.
+        """
+        mine = (award for award in self.awards if award.category == category)
+        fitting = [award for award in mine if award.level in (None, level) and award.rank in (None, rank)]
+        if fitting:
+            return max(fitting, key=lambda award: (award.level is not None) + (award.rank is not None))
+        self._refuse_unknown(category)
         raise PolicyPending("这一事项计多少学分，现行规则没有规定", rule="U-05")
 
     def item(self, category: str) -> Item | None:
         """The item that the category is, if it is counted and not timed."""
         return next((item for item in self.items if item.category == category), None)
 
-    def _require_known(self, category: str) -> None:
-        unknown = next((u for u in self.undetermined if u.category == category), None)
+    def unknown(self, category: str) -> Undetermined | None:
+        """What the province has not told of a category; None: nothing, or the category is not open."""
+        found = next((one for one in self.undetermined if one.category == category), None)
+        if found is not None and any(award.category == category for award in self.awards):
+            return replace(found, words="其他级别、层次或等次计多少学分，省厅尚未公布")
+        return found
+
+    def _refuse_unknown(self, category: str) -> None:
+        unknown = self.unknown(category)
         if unknown is not None:
             raise PolicyPending(unknown.words, rule=unknown.question)
 
@@ -147,7 +176,8 @@ class Edition:
         first, years = self.cycle.first_start, self.cycle.years
         number = first.year + (school_year - first.year) // years * years
         start = first.replace(year=number)
-        return Cycle(number, start, first.replace(year=number + years) - timedelta(days=1))
+        end = first.replace(year=number + years) - timedelta(days=1)
+        return Cycle(number, start, end, int(self.cycle.closes_after.value))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -111,6 +111,12 @@ def cycle(session: Session, number: int | None = None) -> tuple[Edition, Cycle] 
     return found and (policies.settled(found[0], rules(session).decisions, found[1], today()), found[1])
 
 
+def closed_cycles(session: Session) -> dict[int, Cycle]:
+    """Those that nothing enters any more (B6), the last one first, each by the year in which it starts."""
+    found = (one for _, one in editions(session).cycles_until(today()))
+    return {one.number: one for one in found if one.closed(today())}
+
+
 def rules(session: Session) -> Rules:
     """The editions and decisions in force, the same for the whole of a session."""
     kept: Rules | None = session.info.get(KEPT)

@@ -7,15 +7,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Integer, String, literal, select, text
+from sqlalchemy import ColumnElement, func, literal, or_, select, text
 from sqlalchemy.orm import Session, aliased
 
-from services.credits import in_force, rules
+from services.credits import in_force, keeping, rules
 from services.credits.editions import Editions, parse_school_year
+from services.credits.keeping import LateEntry
 from services.credits.models import LedgerLine, LineKind
 from services.credits.standings import operations as standings
 from shared import outbox
-from shared.database import UtcDateTime, utc_now
+from shared.database import utc_now
 from shared.events.credits import CreditsRecorded, RecordedResult
 from shared.events.plans import AuditedResult, AuditRevoked, ProjectFacts
 
@@ -24,6 +25,8 @@ COPIED = (
     "hours", "units", "rule", "edition", "overlay", "entered_by", "effective_on",
 )  # fmt: skip
 """What a counter-line takes over from the line that it counters."""
+CHUNK = 500
+"""Lines of a closed cycle that are countered in one go."""
 
 
 def lock_projects(session: Session, *project_ids: str) -> None:
@@ -99,6 +102,7 @@ def _facts(project: ProjectFacts, result: AuditedResult) -> rules.ResultFacts:
         convert=project.convert,
         plan_status=project.plan_status,
         plan_hours_per_credit=project.hours_per_credit,
+        programme=project.programme,
     )
 
 
@@ -118,7 +122,17 @@ def insert_new(session: Session, model: Any, rows: list[dict[str, Any]]) -> None
 
 
 def enter(session: Session, *batches: list[dict[str, Any]]) -> None:
+    """Writes lines, in their order, but for those of a closed cycle: they are kept aside and wait (B6).
+
+    Raises as `write`.
+    """
+    write(session, *keeping.keep(session, batches))
+
+
+def write(session: Session, *batches: list[dict[str, Any]]) -> None:
     """Writes lines, in their order, and brings the standings of their people up to date. No line goes in otherwise.
+
+    Whoever calls it but for `enter` has a document of the province (B6).
 
     A line that is there already is left alone, since a message may come twice. Raises `RuntimeError` where a
     counter-line is neither new nor there: another line's key would have kept it out, and credits would stand that
@@ -154,31 +168,43 @@ def standing_lines(
 
 
 def counter_all(session: Session, event: AuditRevoked, received_at: datetime) -> None:
-    """One counter-line for each line of the audit that has none, in one statement."""
+    """One counter-line for each line of the audit that has none, in one statement; in closed cycles they wait (B6)."""
     line, counter = aliased(LedgerLine), aliased(LedgerLine)
-    fresh = {
-        "kind": literal(LineKind.REVERSAL.value, String()),
-        "correction": literal(0, Integer()),
-        "adjustment": literal(0, Integer()),
-        "amount": -line.amount,
-        "sentence": literal(f"审核已撤回（{event.reason}），冲正原记录，不再计入", String()),
-        "audited_by": literal(event.revoked_by, String()),
-        "reverses": line.id,
-        "received_at": literal(received_at, UtcDateTime()),
-        "recorded_at": literal(utc_now(), UtcDateTime()),
+    same = {
+        "kind": LineKind.REVERSAL.value,
+        "correction": 0,
+        "adjustment": 0,
+        "sentence": f"审核已撤回（{event.reason}），冲正原记录，不再计入",
+        "audited_by": event.revoked_by,
+        "received_at": received_at,
+        "recorded_at": utc_now(),
     }
-    query = select(*[getattr(line, name) for name in COPIED], *fresh.values()).where(
+    typed = [literal(value, getattr(LedgerLine, name).type) for name, value in same.items()]
+    closed = list(in_force.closed_cycles(session))
+    query = select(*[getattr(line, name) for name in COPIED], *typed, -line.amount, line.id).where(
         line.audit_id == event.audit_id,
         line.kind == LineKind.EARNED,
+        or_(line.cycle.is_(None), line.cycle.not_in(closed)),
         ~select(counter.id).where(counter.reverses == line.id).exists(),
     )
     session.execute(
         outbox.insert(session, cast(Any, LedgerLine.__table__))
-        .from_select([*COPIED, *fresh], query.order_by(line.id))
+        .from_select([*COPIED, *same, "amount", "reverses"], query.order_by(line.id))
         .on_conflict_do_nothing()
     )
     touched = select(LedgerLine.cycle, LedgerLine.person_id).where(LedgerLine.audit_id == event.audit_id).distinct()
     standings.refresh(session, [(cycle, person_id) for cycle, person_id in session.execute(touched)])
+    late = LedgerLine.cycle.in_(closed)
+    last = 0
+    while lines := standing_lines(session, event.audit_id, late, after=last, limit=CHUNK):
+        last = lines[-1].id
+        enter(session, [countered(line) | same for line in lines])
+
+
+def countered(line: LedgerLine) -> dict[str, Any]:
+    """What every counter-line of a line has."""
+    amount = None if line.amount is None else -line.amount
+    return {name: getattr(line, name) for name in COPIED} | {"amount": amount, "reverses": line.id}
 
 
 def entered(
@@ -186,7 +212,8 @@ def entered(
 ) -> list[RecordedResult]:
     """What the ledger now holds of these results of an audit: 0 after its taking back.
 
-    Raises `ValueError` where one of them has no line under this audit.
+    Of a result of which something waits or was dismissed (B6): what stands, and why no more does. Raises `ValueError`
+    where one of them has no line under this audit, and nothing is kept of it either.
     """
     # By the results alone, which have an index: those of other audits are few, and an audit may have thousands.
     lines = session.scalars(
@@ -194,12 +221,27 @@ def entered(
     )
     # Of several after a correction, the last one stands.
     last = {str(line.result_id): line for line in lines if line.audit_id == audit_id}
-    foreign = set(result_ids) - last.keys()
+    late = keeping.newest(session, audit_id, result_ids)
+    foreign = set(result_ids) - last.keys() - late.keys()
     if foreign:
         raise ValueError(f"results recorded under another audit than {audit_id}: {', '.join(sorted(foreign))}")
     return [
         recorded(result_id, line.person_id, rules.ZERO if kind is LineKind.REVERSAL else line.amount, line.sentence)
         for result_id, line in last.items()
+        if result_id not in late
+    ] + _kept(session, late)
+
+
+def _kept(session: Session, late: dict[str, LateEntry]) -> list[RecordedResult]:
+    """What stands of results of which something is kept aside."""
+    sums = select(LedgerLine.result_id, LedgerLine.audit_id, func.sum(LedgerLine.amount))
+    rows = session.execute(
+        sums.where(LedgerLine.result_id.in_(late)).group_by(LedgerLine.result_id, LedgerLine.audit_id)
+    )
+    stands = {(result_id, audit_id): amount for result_id, audit_id, amount in rows}
+    return [
+        recorded(result_id, entry.person_id, stands.get((result_id, entry.audit_id)), entry.told)
+        for result_id, entry in late.items()
     ]
 
 

@@ -9,16 +9,17 @@ from typing import Any
 from sqlalchemy import Select, and_, false, func, literal, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
-from services.credits import queries
+from services.credits import people, queries
 from services.credits.judgement import BucketSum, judge
 from services.credits.models import (
     Audit,
     LedgerLine,
+    RecognisedClaim,
     UnknownPerson,
 )
 from services.credits.standings.models import StoredStanding
 from shared.actors import Actor, Office, Unit
-from shared.database import Hundredths, under
+from shared.database import Hundredths, under, under_any
 from shared.directory import PersonCopy, UnitCopy
 from shared.events.plans import Bucket
 from shared.paging import PAGE_SIZE, Page, page
@@ -55,24 +56,17 @@ def standings(
     else:
         found = page(session, query, [PersonCopy.unit_path, PersonCopy.person_id], cursor=cursor, limit=limit)
     ids = [row.person_id for row in found.items]
-    exempted = queries.exemptions_of(session, ids)
-    details = (
-        select(PersonCopy, UnitCopy, StoredStanding)
-        .outerjoin(UnitCopy, UnitCopy.path == PersonCopy.unit_path)
-        .outerjoin(StoredStanding, mine)
-        .where(PersonCopy.person_id.in_(ids))
-    )
+    listed_people = select(PersonCopy).outerjoin(StoredStanding, mine).where(PersonCopy.person_id.in_(ids))
     rows = {
-        person.person_id: queries.Standing(
-            person=person,
-            unit=unit,
+        person_id: queries.Standing(
+            person=teacher.person,
+            unit=teacher.unit,
             edition=edition,
             cycle=cycle,
-            judgement=judge(facts, sums, edition, cycle, queries.today(), groups=groups),
+            judgement=judge(teacher.facts, sums, edition, cycle, queries.today(), groups=groups),
         )
-        for person, unit, stored in session.execute(details)
-        for facts in [queries.person_facts(person, unit, exempted.get(person.person_id, ()))]
-        for sums, groups in [_as_stored(stored)]
+        for person_id, teacher in people.teachers(session, listed_people, StoredStanding).items()
+        for sums, groups in [_as_stored(teacher.beside[StoredStanding])]
     }
     return Page([rows[person_id] for person_id in ids], found.next)
 
@@ -119,15 +113,15 @@ def area_at(session: Session, actor: Actor, path: str | None) -> UnitCopy | None
 
 
 def visible_unknown(actor: Actor) -> Select[LedgerLine]:
-    """Lines of people whom the register does not know, of trainings organised in the actor's areas (待核对)."""
-    areas = [
-        under(Audit.organizer_path, post.unit.path) for post in actor.posts_of(Office.SCHOOL_ADMIN, Office.CREDIT_ADMIN)
-    ]
+    """Lines of people whom the register does not know (待核对), of trainings and claims of the actor's areas."""
+    areas = [post.unit.path for post in actor.posts_of(Office.SCHOOL_ADMIN, Office.CREDIT_ADMIN)]
+    here = or_(under_any(Audit.organizer_path, areas), under_any(RecognisedClaim.unit_path, areas))
     return (
         select(LedgerLine)
         .join(UnknownPerson, UnknownPerson.person_id == LedgerLine.person_id)
-        .join(LedgerLine.audit)
+        .outerjoin(LedgerLine.audit)
+        .outerjoin(LedgerLine.claim)
         .outerjoin(PersonCopy, PersonCopy.person_id == LedgerLine.person_id)
-        .where(PersonCopy.person_id.is_(None), or_(false(), *areas))
-        .options(contains_eager(LedgerLine.audit))
+        .where(PersonCopy.person_id.is_(None), here)
+        .options(contains_eager(LedgerLine.audit), contains_eager(LedgerLine.claim))
     )

@@ -69,6 +69,8 @@ class Audit(Base):
     chunks: Mapped[int] = mapped_column(Integer)
     correction: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     """How many times the project had been corrected when the audit happened (N6)."""
+    programme: Mapped[str | None] = mapped_column(String(20))
+    """Special programme of the project (R-25); None: none."""
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     revoked_reason: Mapped[str | None] = mapped_column(Text)
 
@@ -160,6 +162,20 @@ class LedgerLine(Base):
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     audit: Mapped[Audit | None] = relationship(lazy="raise")
+    claim: Mapped[RecognisedClaim | None] = relationship(
+        primaryjoin="RecognisedClaim.claim_id == foreign(LedgerLine.result_id)", viewonly=True, lazy="raise"
+    )
+    """What was recognised, where the line comes from no audit (T19)."""
+
+    @property
+    def source_title(self) -> str:
+        """The project's title, or what was claimed; both loaded with the line."""
+        return self.audit.project_title if self.audit else self.claim.title if self.claim else ""
+
+    @property
+    def organizer(self) -> str:
+        """Who organised the project, or the school of the claim; both loaded with the line."""
+        return self.audit.organizer_name if self.audit else self.claim.unit_name if self.claim else ""
 
     @property
     def passed_as_told(self) -> bool | None:
@@ -186,6 +202,8 @@ class ApprovedPlan(Base):
     digest: Mapped[str] = mapped_column(String(80))
     items: Mapped[list[dict[str, Any]]] = mapped_column(JsonType)
     """`shared.events.plans.ApprovedItem` as JSON, in the order of the plan."""
+    covers: Mapped[list[str]] = mapped_column(JsonType, default=list, server_default="[]")
+    """Paths of the further schools for which it speaks; none also where it was approved before that was told."""
     approved_at: Mapped[datetime] = mapped_column(UtcDateTime)
     status: Mapped[str] = mapped_column(String(20), default="approved", server_default="approved")
     """`approved`, or as it ended: `voided`, `superseded`."""

@@ -5,6 +5,7 @@ Each works on a whole message by a few statements, and may come twice: what is r
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, cast
@@ -12,9 +13,17 @@ from typing import Any, cast
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from services.credits import ledger, rules, words
+from services.credits import keeping, ledger, rules, words
 from services.credits.editions import school_year_title
-from services.credits.models import ApprovedPlan, Audit, LedgerLine, LineKind, ProjectCorrection, UnknownPerson
+from services.credits.keeping import LateEntry
+from services.credits.models import (
+    ApprovedPlan,
+    Audit,
+    LedgerLine,
+    LineKind,
+    ProjectCorrection,
+    UnknownPerson,
+)
 from services.credits.standings import operations as standings
 from shared import directory, outbox
 from shared.database import utc_now
@@ -77,13 +86,17 @@ def counter_audit(session: Session, event: AuditRevoked) -> None:
     ledger.lock_projects(session, audit.project_id)
     audit.revoked_at, audit.revoked_reason = event.revoked_at, event.reason
     session.flush()
+    of_audit = (LateEntry.audit_id == event.audit_id, LateEntry.kind == LineKind.EARNED)
+    keeping.overtake(session, f"审核已撤回（{event.reason}）", *of_audit)
     ledger.counter_all(session, event, received_at)
-    results = session.scalars(
+    countered = session.scalars(
         select(LedgerLine.result_id)
         .where(LedgerLine.audit_id == event.audit_id, LedgerLine.kind == LineKind.REVERSAL)
         .group_by(LedgerLine.result_id)
         .order_by(func.min(LedgerLine.id))
     ).all()
+    kept = select(LateEntry.result_id).where(LateEntry.audit_id == event.audit_id).order_by(LateEntry.id)
+    results = list(dict.fromkeys([*countered, *session.scalars(kept)]))
     for chunk, start in enumerate(range(0, len(results), CHUNK), start=1):
         ids = [result for result in results[start : start + CHUNK] if result is not None]
         zeros = ledger.entered(session, event.audit_id, ids, LineKind.REVERSAL)
@@ -118,31 +131,25 @@ def correct_project(session: Session, event: ProjectCorrected) -> None:
         Audit.project_id == event.project_id, Audit.revoked_at.is_(None), Audit.correction < event.correction
     )
     for audit in session.scalars(audits.order_by(Audit.audited_at, Audit.audit_id)).all():
-        chunk, last = 0, 0
-        while lines := ledger.standing_lines(
-            session, audit.audit_id, LedgerLine.correction < event.correction, after=last, limit=CHUNK
-        ):
-            chunk, last = chunk + 1, lines[-1].id
+        for chunk, lines in enumerate(_to_correct(session, audit.audit_id, event), start=1):
             changes = {
                 number: rules.corrected(facts[number] if number else as_audited(audit, line), event.project)
                 for number, line in {line.correction: line for line in lines}.items()
             }
             known = [line for line in lines if line.passed_as_told is not None]
-            anew = _anew(session, known, changes, event, received_at)
-            ledger.enter(session, [_countered(line, changes, event, received_at) for line in known], anew)
-            told = ("result_id", "person_id", "amount", "sentence")
-            results = [ledger.recorded(*[row[name] for name in told]) for row in anew]
-            results += [
-                ledger.recorded(*[getattr(line, name) for name in told])
-                for line in lines
-                if line.passed_as_told is None
-            ]
+            there = [line for line in known if line.id is not None]
+            counters = [_countered(line, changes, event, received_at) for line in there]
+            ledger.enter(session, counters, _anew(session, known, changes, event, received_at))
+            results = ledger.entered(session, audit.audit_id, [str(line.result_id) for line in lines])
             ledger.tell(session, audit.audit_id, chunk, results, received_at)
 
 
 def note_plan(session: Session, event: PlanApproved) -> None:
     """Keeps a copy of an approved plan with its items; a later version of the same plan replaces it."""
-    row = asdict(event) | {"items": schema_of(ApprovedItem).dump(event.items, many=True)}
+    row = asdict(event) | {
+        "items": schema_of(ApprovedItem).dump(event.items, many=True),
+        "covers": event.covers or [],
+    }
     statement = outbox.insert(session, cast(Any, ApprovedPlan)).values(row)
     changed = {name: statement.excluded[name] for name in row if name != "plan_id"}
     session.execute(
@@ -208,19 +215,33 @@ def as_audited(audit: Audit, line: LedgerLine) -> ProjectFacts:
         plan_id=audit.plan_id,
         plan_number=audit.plan_number,
         plan_status=audit.plan_status,
+        programme=audit.programme,
     )
+
+
+def _to_correct(session: Session, audit_id: str, event: ProjectCorrected) -> Iterator[Sequence[LedgerLine]]:
+    """The lines that stand by older facts; before them, without a number, those that wait for a closed cycle (B6)."""
+    older = (LateEntry.audit_id == audit_id, LateEntry.correction < event.correction)
+    late = keeping.overtake(session, f"项目已更正（{event.reason}）", *older, LateEntry.kind == LineKind.EARNED)
+    # What was to take the place of a line is left out: that line stands, and is corrected below.
+    waiting = [LedgerLine(**keeping.lines_of(entry)[0]) for entry in late if len(entry.lines) == 1]
+    yield from (waiting[start : start + CHUNK] for start in range(0, len(waiting), CHUNK))
+    last = 0
+    while lines := ledger.standing_lines(
+        session, audit_id, LedgerLine.correction < event.correction, after=last, limit=CHUNK
+    ):
+        last = lines[-1].id
+        yield lines
 
 
 def _countered(
     line: LedgerLine, changes: dict[int, str], event: ProjectCorrected, received_at: datetime
 ) -> dict[str, Any]:
-    return {name: getattr(line, name) for name in ledger.COPIED} | {
+    return ledger.countered(line) | {
         "kind": LineKind.REVERSAL.value,
         "correction": event.correction,
-        "amount": None if line.amount is None else -line.amount,
         "sentence": f"更正：{changes[line.correction]}（{event.reason}），冲回{named(line)}，另行重新折算",
         "audited_by": event.corrected_by,
-        "reverses": line.id,
         "received_at": received_at,
         "recorded_at": utc_now(),
     }
@@ -255,7 +276,8 @@ def _anew(
 
 def named(line: LedgerLine) -> str:
     """第 7 号记录的 6.0 学分."""
-    return f"第 {line.id} 号记录" + ("（待定）" if line.amount is None else f"的 {words.credits(line.amount)} 学分")
+    which = "待核对的记录" if line.id is None else f"第 {line.id} 号记录"
+    return which + ("（待定）" if line.amount is None else f"的 {words.credits(line.amount)} 学分")
 
 
 def _note_audit(session: Session, event: ResultsAudited) -> None:
@@ -278,6 +300,7 @@ def _note_audit(session: Session, event: ResultsAudited) -> None:
         "audited_at": event.audited_at,
         "chunks": event.chunks,
         "correction": project.correction or 0,
+        "programme": project.programme,
     }
     ledger.insert_new(session, Audit, [row])
 

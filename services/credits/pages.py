@@ -10,9 +10,11 @@ from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 from marshmallow import ValidationError
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from services.credits import in_force, listing, queries, telling, words
+from services.credits.closing import queries as closing
 from services.credits.disputes import queries as disputes
 from services.credits.editions import Cycle
 from services.credits.employment import queries as employment
@@ -121,7 +123,11 @@ def unknown() -> str:
     with reading() as session:
         found = listing.unknown_lines(session, actor(), cursor=request.args.get("cursor"))
         return render_template(
-            "credits/unknown.html", lines=found.items, next_cursor=found.next, checked=last_check(session)
+            "credits/unknown.html",
+            lines=found.items,
+            next_cursor=found.next,
+            checked=last_check(session),
+            late=closing.count(session, actor()),
         )
 
 
@@ -151,17 +157,19 @@ def _cycle() -> int | None:
 
 
 def _account(session: Session, person_id: str | None, *, own: bool) -> str:
-    cycle = _cycle()
-    show = request.args.get("show", "")
+    number, show, day = _cycle(), request.args.get("show", ""), queries.today()
+    edition, cycle = queries.choose_cycle(session, number)
+    cycles = [one for _, one in in_force.editions(session).cycles_until(day)]
     try:
-        standing = queries.standing_of(session, actor(), person_id, cycle)
+        teacher = queries.find_teacher(session, actor(), person_id, *_beside(cycles))
     except NotFound as error:
-        if own and cycle is None:
+        if own and number is None:
             raise NotFound("名册中还没有您的信息，学分暂不能显示；请联系学校管理员核对。") from error
         raise
+    standing, person, there_is = queries.standing_in(session, teacher, edition, cycle), teacher.person, teacher.beside
     states = FILTERS.get(show, FILTERS[""])[1]
     chosen = [entry for entry in standing.entries if not states or entry.state in states]
-    public = publicity.of_person(session, standing.person.person_id)
+    public = publicity.of_person(session, person.person_id).items if there_is["public"] else []
     return render_template(
         "credits/account.html",
         own=own,
@@ -169,16 +177,28 @@ def _account(session: Session, person_id: str | None, *, own: bool) -> str:
         years=_years(chosen),
         by_category=_by_category(standing),
         **_outlook(standing),
-        former=employment.former_units(session, standing.person.person_id),
-        when=_when(standing.cycle),
-        cycles=_cycle_tabs(session, standing.cycle, queries.cycles_with_lines(session, standing.person.person_id)),
+        late=closing.of_teacher(session, person.person_id, cycle.number) if cycle.closed(day) else [],
+        former=employment.former_units(session, person.person_id) if there_is["moved"] else [],
+        when=_when(cycle),
+        cycles=_cycle_tabs(cycle, [one for one in cycles if one == cycle or not one.ended(day) or there_is[one.title]]),
         filters=_filter_tabs(standing, show),
         names=queries.names_of(session, standing.entries),
-        fresh=queries.freshness(session),
-        provisional=[one for one in public.items if one.cycle in (standing.cycle.number, None)],
-        disputes=disputes.of_lines(session, standing.person.person_id),
-        may_dispute=own or actor().post_at(standing.person.unit_path, Office.SCHOOL_ADMIN) is not None,
+        fresh=queries.fresh(there_is),
+        provisional=[one for one in public if one.cycle in (cycle.number, None)],
+        disputes=disputes.of_lines(session, person.person_id) if there_is["disputed"] else {},
+        may_dispute=own or actor().post_at(person.unit_path, Office.SCHOOL_ADMIN) is not None,
     )
+
+
+def _beside(cycles: Sequence[Cycle]) -> list[ColumnElement[Any]]:
+    """What else the page shows, told by the statement that finds the teacher: it is read only where there is any."""
+    return [
+        employment.has_moved().label("moved"),
+        publicity.has_any().label("public"),
+        disputes.has_any().label("disputed"),
+        *[queries.has_lines(cycle).label(cycle.title) for cycle in cycles],
+        *queries.parked(),
+    ]
 
 
 def _outlook(standing: Standing) -> dict[str, object]:
@@ -218,17 +238,15 @@ def _when(cycle: Cycle) -> str:
     return f"第 {cycle.school_year_of(queries.today()) - cycle.number + 1} 学年"
 
 
-def _cycle_tabs(session: Session, shown: Cycle, with_lines: set[int | None]) -> list[dict[str, object]]:
+def _cycle_tabs(shown: Cycle, listed: Sequence[Cycle]) -> list[dict[str, object]]:
     """The running cycle, and those of which there are lines: an empty past says nothing about a teacher."""
-    found = [cycle for _, cycle in in_force.editions(session).cycles_until(queries.today())]
     return [
         {
             "label": cycle.title + ("（往期）" if cycle.ended(queries.today()) else ""),
             "href": url_for(str(request.endpoint), **{**(request.view_args or {}), "cycle": cycle.number}),
             "active": cycle == shown,
         }
-        for cycle in found
-        if cycle == shown or not cycle.ended(queries.today()) or cycle.number in with_lines
+        for cycle in listed
     ]
 
 

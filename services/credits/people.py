@@ -1,16 +1,90 @@
-"""Facts of people as conditions of SQL, as `judgement.fits` reads them: the tests hold the two together."""
+"""Teachers with the facts by which they are judged, and the same as conditions of SQL: tests hold the two together."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
+from sqlalchemy.orm import Session
 
 from services.credits.clauses import PersonRule
 from services.credits.editions import Cycle, Edition
-from services.credits.exempting import NOT_ASSESSED
+from services.credits.exempting import NOT_ASSESSED, Exempted
+from services.credits.judgement import Person
 from services.credits.models import Exemption
 from shared.directory import PersonCopy, UnitCopy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Teacher:
+    """A teacher as she was found."""
+
+    person: PersonCopy
+    unit: UnitCopy | None
+    exemptions: tuple[Exempted, ...]
+    """The last begun first."""
+    beside: Mapping[Any, Any]
+    """What the reader asked for beside, by the names of the columns."""
+
+    @property
+    def facts(self) -> Person:
+        """What the judgement looks at."""
+        return person_facts(self.person, self.unit, self.exemptions)
+
+
+def teachers(session: Session, people: Select[Any], *beside: Any) -> dict[str, Teacher]:
+    """Person -> teacher of a query of `PersonCopy`, with whatever columns the reader wants `beside`; one statement."""
+    query = (
+        people.add_columns(UnitCopy, Exemption, *beside)
+        .outerjoin(UnitCopy, UnitCopy.path == PersonCopy.unit_path)
+        .outerjoin(Exemption, Exemption.person_id == PersonCopy.person_id)
+        .order_by(Exemption.starts_on.desc(), Exemption.id)
+    )
+    rows = session.execute(query).all()  # one for each exemption, or a single one
+    exempted: dict[str, list[Exempted]] = defaultdict(list)
+    for row in rows:
+        if row.Exemption is not None:
+            exempted[row.PersonCopy.person_id].append(_told(row.Exemption))
+    return {
+        person.person_id: Teacher(
+            person=person, unit=row.UnitCopy, exemptions=tuple(exempted[person.person_id]), beside=row._mapping
+        )
+        for row in rows
+        for person in [row.PersonCopy]
+    }
+
+
+def exemptions_of(session: Session, person_ids: Sequence[str]) -> dict[str, tuple[Exempted, ...]]:
+    """Person -> exemptions, the last begun first; who has none is absent."""
+    query = select(Exemption).where(Exemption.person_id.in_(person_ids))
+    found: dict[str, tuple[Exempted, ...]] = {}
+    for one in session.scalars(query.order_by(Exemption.starts_on.desc(), Exemption.id)):
+        found[one.person_id] = (*found.get(one.person_id, ()), _told(one))
+    return found
+
+
+def _told(one: Exemption) -> Exempted:
+    return Exempted(one.kind, one.starts_on, one.ends_on, one.document)
+
+
+def person_facts(person: PersonCopy, unit: UnitCopy | None, exemptions: tuple[Exempted, ...] = ()) -> Person:
+    """What the judgement looks at."""
+    return Person(
+        kind=person.kind,
+        unit_kind=unit.kind if unit else None,
+        hired_on=person.hired_on,
+        retires_on=person.retires_on,
+        seconded_from=person.seconded_from,
+        seconded_to=person.seconded_to,
+        exemptions=exemptions,
+    )
+
+
+# The same as conditions ----------------------------------------------------------------------------------------------
 
 
 def fact(name: str, value: str | bool, cycle: Cycle, day: date) -> ColumnElement[bool]:

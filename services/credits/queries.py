@@ -6,19 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from services.credits import in_force, policies, rules, standing
+from services.credits import in_force, people, policies, rules, standing
 from services.credits.editions import Cycle, Edition
 from services.credits.entries import Entry
-from services.credits.exempting import Exempted
-from services.credits.judgement import BucketSum, Judgement, Person, judge
+from services.credits.judgement import BucketSum, Judgement, judge
 from services.credits.models import (
     ApprovedPlan,
     Audit,
-    Exemption,
     LedgerLine,
     ProjectCorrection,
     RecognisedClaim,
@@ -88,21 +87,20 @@ def choose_cycle(session: Session, number: int | None) -> tuple[Edition, Cycle]:
 def standing_of(session: Session, actor: Actor, person_id: str | None, number: int | None = None) -> Standing:
     """One teacher's standing with every line behind it. Raises `NotFound` outside what the actor may see."""
     edition, cycle = choose_cycle(session, number)
-    query = visible_people(actor).where(PersonCopy.person_id == person_id)
-    row = session.execute(
-        query.add_columns(UnitCopy).outerjoin(UnitCopy, UnitCopy.path == PersonCopy.unit_path)
-    ).first()
-    if row is None:
-        raise NotFound()
-    person, unit = row
-    return standing_in(session, person, unit, edition, cycle)
+    return standing_in(session, find_teacher(session, actor, person_id), edition, cycle)
 
 
-def standing_in(
-    session: Session, person: PersonCopy, unit: UnitCopy | None, edition: Edition, cycle: Cycle
-) -> Standing:
-    """The standing of a person who was found already, with every line behind it."""
-    facts = person_facts(person, unit, exemptions_of(session, [person.person_id]).get(person.person_id, ()))
+def find_teacher(session: Session, actor: Actor, person_id: str | None, *beside: Any) -> people.Teacher:
+    """One teacher. Raises `NotFound` outside what the actor may see."""
+    mine = visible_people(actor).where(PersonCopy.person_id == person_id)
+    for teacher in people.teachers(session, mine, *beside).values():
+        return teacher
+    raise NotFound()
+
+
+def standing_in(session: Session, teacher: people.Teacher, edition: Edition, cycle: Cycle) -> Standing:
+    """The standing of a teacher who was found already, with every line behind it."""
+    person, facts = teacher.person, teacher.facts
     found = entries(session, edition, cycle, person.person_id)
     judgement = judge(
         facts,
@@ -116,7 +114,7 @@ def standing_in(
     categories = {entry.line.category for entry in found if entry.stands}
     decided = policies.remarks(in_force.rules(session).decisions, facts, categories, cycle, min(today(), cycle.end))
     judgement = replace(judgement, flags={**judgement.flags, **decided})
-    return Standing(person=person, unit=unit, edition=edition, cycle=cycle, judgement=judgement, entries=found)
+    return Standing(person=person, unit=teacher.unit, edition=edition, cycle=cycle, judgement=judgement, entries=found)
 
 
 def _headline(entries: Sequence[Entry], cycle: Cycle) -> dict[Bucket, BucketSum]:
@@ -201,9 +199,9 @@ def entries(
     ]
 
 
-def cycles_with_lines(session: Session, person_id: str) -> set[int | None]:
-    """The cycles in which the teacher has lines at all, by the year of their start."""
-    return set(session.scalars(select(LedgerLine.cycle).where(LedgerLine.person_id == person_id).distinct()))
+def has_lines(cycle: Cycle) -> ColumnElement[bool]:
+    """Whether the teacher of a query has lines in a cycle at all."""
+    return exists().where(LedgerLine.person_id == PersonCopy.person_id, LedgerLine.cycle == cycle.number)
 
 
 def _of_cycle(person_id: str, cycle: Cycle) -> ColumnElement[bool]:
@@ -236,29 +234,6 @@ def groups_of(
     return {row["person_id"]: {name: row[name] for name in row if name != "person_id"} for row in rows}
 
 
-def exemptions_of(session: Session, person_ids: Sequence[str]) -> dict[str, tuple[Exempted, ...]]:
-    """Person -> exemptions, the last begun first; who has none is absent."""
-    query = select(Exemption).where(Exemption.person_id.in_(person_ids))
-    found: dict[str, tuple[Exempted, ...]] = {}
-    for one in session.scalars(query.order_by(Exemption.starts_on.desc(), Exemption.id)):
-        told = Exempted(one.kind, one.starts_on, one.ends_on, one.document)
-        found[one.person_id] = (*found.get(one.person_id, ()), told)
-    return found
-
-
-def person_facts(person: PersonCopy, unit: UnitCopy | None, exemptions: tuple[Exempted, ...] = ()) -> Person:
-    """What the judgement looks at."""
-    return Person(
-        kind=person.kind,
-        unit_kind=unit.kind if unit else None,
-        hired_on=person.hired_on,
-        retires_on=person.retires_on,
-        seconded_from=person.seconded_from,
-        seconded_to=person.seconded_to,
-        exemptions=exemptions,
-    )
-
-
 # Around it -----------------------------------------------------------------------------------------------------------
 
 
@@ -272,6 +247,16 @@ def names_of(session: Session, shown: Iterable[Entry]) -> Mapping[str, str]:
 
 def freshness(session: Session) -> Freshness:
     """How current the ledger is: now, unless messages of others wait to be applied."""
-    query = select(func.count(), func.min(ParkedRow.first_seen_at)).where(ParkedRow.consumer == CONSUMER)
-    waiting, since = session.execute(query).one()
-    return Freshness(since or utc_now(), int(waiting))
+    return fresh(session.execute(select(*parked())).one()._mapping)
+
+
+def parked() -> list[ColumnElement[Any]]:
+    """What `fresh` reads, as columns of any statement: how many messages wait, and since when."""
+    waiting = select(func.count(ParkedRow.event_id)).where(ParkedRow.consumer == CONSUMER)
+    since = select(func.min(ParkedRow.first_seen_at)).where(ParkedRow.consumer == CONSUMER)
+    return [waiting.scalar_subquery().label("waiting"), since.scalar_subquery().label("since")]
+
+
+def fresh(row: Mapping[Any, Any]) -> Freshness:
+    """How current the ledger is by the columns of `parked`."""
+    return Freshness(row["since"] or utc_now(), int(row["waiting"]))

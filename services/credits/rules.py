@@ -271,6 +271,7 @@ def _as_told(facts: ProjectFacts) -> dict[str, str]:
         "项目类别": words.category(facts.category),
         "折算": "已选择" if facts.convert else "未选择",
         "培训方式": words.MODES.get(facts.mode, "其他方式"),
+        "专项": words.PROGRAMMES.get(facts.programme or "", "一般"),
         "折算标准": "现行规则" if rate is None else f"{words.plain(rate)} 学时/学分",
         "依据的方案": facts.plan_number or "不需要方案",
         "学年": facts.school_year,

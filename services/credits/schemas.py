@@ -240,8 +240,8 @@ def unknown_body(line: LedgerLine) -> dict[str, Any]:
     """A line for `UnknownLineOut`."""
     return {
         **_columns(line, "id", "person_id", "amount", "recorded_at"),
-        "project_title": line.audit.project_title if line.audit else "",
-        "organizer": line.audit.organizer_name if line.audit else "",
+        "project_title": line.source_title,
+        "organizer": line.organizer,
         "explanation": line.sentence,
     }
 

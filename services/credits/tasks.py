@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.credits import files
 from services.credits.certificates.exporting import export_teachers
 from services.credits.certificates.operations import EXPORT_JOB
 from services.credits.deliveries.operations import COMPARE_JOB, compare_audits
@@ -12,13 +13,13 @@ from services.credits.rulebook import adjusting, preview
 from services.credits.rulebook.operations import ADJUST_JOB, PREVIEW_JOB
 from services.credits.standings import upkeep
 from services.credits.standings.models import CHECK_JOB, RECOMPUTE_JOB
-from shared import retention
 from shared.jobs import Jobs
+from shared.retention import DAILY
 
 PRUNE_JOB = "credits.prune"
 
 JOBS: Jobs = {
-    PRUNE_JOB: retention.prune,
+    PRUNE_JOB: files.prune,
     PREVIEW_JOB: preview.preview,
     ADJUST_JOB: adjusting.adjust,
     EXPORT_JOB: export_teachers,
@@ -29,5 +30,5 @@ JOBS: Jobs = {
     CHECK_JOB: upkeep.check,
 }
 """Name of the job -> function."""
-SCHEDULE = {PRUNE_JOB: retention.DAILY, CHECK_JOB: retention.DAILY, SETTLE_JOB: 300.0, COMPARE_JOB: 600.0}
+SCHEDULE = {PRUNE_JOB: DAILY, CHECK_JOB: DAILY, SETTLE_JOB: 300.0, COMPARE_JOB: 600.0}
 """Job -> seconds between two runs."""

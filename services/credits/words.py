@@ -10,6 +10,8 @@ from shared.events.plans import Bucket
 BUCKETS = {"coordinated": "统筹", "self_organized": "自主"}
 
 MODES = {"centralized": "面授", "online": "网络"}
+PROGRAMMES = {"headmaster": "校长研修"}
+"""Special programmes that an overlay may treat otherwise (R-25)."""
 
 CATEGORIES = {
     "national_training": "国培计划",

@@ -33,6 +33,9 @@ LEVEL_OF_AUTHORITY = {
     Level.COUNTY: "county",
     Level.SCHOOL: "school",
 }
+GENERAL = "general"
+PROGRAMMES = {GENERAL: "一般", "headmaster": "校长研修"}
+"""Special programmes that a county may convert otherwise (R-25)."""
 STAGES = {"kindergarten": "幼儿园", "primary": "小学", "junior": "初中", "senior": "高中", "vocational": "中职"}
 """School stages (学段) as the register writes them, and as people read them (FAQ-Q19)."""
 MAX_PUBLICITY = 30
@@ -85,9 +88,17 @@ class _CategorySchema(Schema):
         return {key: tuple(value) if isinstance(value, list) else value for key, value in data.items()}
 
 
+class _FactorSchema(Schema):
+    programme = fields.String(required=True, validate=validate.OneOf(PROGRAMMES))
+    mode = fields.String(required=True, validate=validate.OneOf(MODES))
+    region = fields.String(required=True)
+    factor = Credits(required=True, validate=validate.Range(0, 1, min_inclusive=False))
+
+
 class _PreviewSchema(Schema):
     hours_per_credit = fields.Dict(fields.String(validate=validate.OneOf(MODES)), Credits(), required=True)
     sentence = fields.String(required=True)
+    factors = fields.List(fields.Nested(_FactorSchema), load_default=list)
 
 
 class _TableSchema(Schema):
@@ -111,8 +122,19 @@ def credits_of(hours: Decimal, hours_per_credit: Decimal) -> Decimal:
     return (hours / hours_per_credit).quantize(Decimal("0.1"), ROUND_HALF_UP)
 
 
-def preview(category: Category, mode: str, hours: Decimal, convert: bool, plan_rate: Decimal | None) -> Preview:
-    """What a participant who passes `hours` will get; `plan_rate` is the approved plan's own rate (FAQ-Q10)."""
+def preview(
+    category: Category,
+    mode: str,
+    hours: Decimal,
+    convert: bool,
+    plan_rate: Decimal | None,
+    programme: str = GENERAL,
+    organizer_path: str = "",
+) -> Preview:
+    """What a participant who passes `hours` will get; `plan_rate` is the approved plan's own rate (FAQ-Q10).
+
+    `programme`, `organizer_path`: the county of the organiser may convert a special programme otherwise (R-25).
+    """
     table = _table()["conversion_preview"]
     closing: str = category.note + table["sentence"]
     if not convert:
@@ -120,10 +142,22 @@ def preview(category: Category, mode: str, hours: Decimal, convert: bool, plan_r
     if not category.preview_rate:
         return Preview(None, "目前不能给出每人学分：" + closing)
     rate: Decimal = plan_rate or table["hours_per_credit"][mode]
-    credits = credits_of(hours, rate)
+    times = Decimal(1) if plan_rate else _factor(table, programme, mode, organizer_path)
+    credits = credits_of(hours * times, rate)
     source = "方案自定标准" if plan_rate else MODES[mode]
-    sum_up = f"{hours.normalize():f} 学时 ÷ {rate.normalize():f}（{source}）= {credits} 学分"
+    special = " " if times == 1 else f" × {times.normalize():f}（{PROGRAMMES[programme]}，本地规定）"
+    sum_up = f"{hours.normalize():f} 学时{special}÷ {rate.normalize():f}（{source}）= {credits} 学分"
     counted = f"每人 {sum_up}，计入{BUCKETS[category.bucket]}。"
     if category.preview_cap is not None:
         counted += f"每学年最多计 {category.preview_cap.normalize():f} 学分。"
     return Preview(credits, counted + closing)
+
+
+def _factor(table: dict[str, Any], programme: str, mode: str, organizer_path: str) -> Decimal:
+    """By what the hours of a special programme are multiplied where it is organised; 1 nearly everywhere."""
+    found: list[Decimal] = [
+        one["factor"]
+        for one in table["factors"]
+        if (one["programme"], one["mode"]) == (programme, mode) and one["region"] in organizer_path.split("/")
+    ]
+    return found[0] if found else Decimal(1)

@@ -16,7 +16,8 @@ class RecordedResult:
     result_id: str
     person_id: str
     credits: Decimal
-    """Credits that now stand for this result: the conversion, or 0 after a revocation. Caps are not applied here."""
+    """Credits that now stand for this result: the conversion, or 0 after a revocation. Caps are not applied here.
+    Of what came when its cycle was closed: what stands without it, and `explanation` says so."""
     explanation: str
     """The sentence of the ledger line, in Chinese."""
 

@@ -116,6 +116,8 @@ class PlanApproved(Event):
     digest: str
     items: list[ApprovedItem]
     approved_at: datetime
+    covers: list[str] | None = None
+    """Paths of the village schools for which a joint plan speaks as well (FAQ-Q14)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,6 +149,8 @@ class ProjectFacts:
     """`approved` at the time of the audit, or None where no plan is needed."""
     correction: int | None = None
     """How many times the project had been corrected by then (N6); None and 0: never."""
+    programme: str | None = None
+    """What a county may convert otherwise: `headmaster` (R-25); None and `general`: nothing special."""
 
 
 @dataclass(frozen=True, kw_only=True)

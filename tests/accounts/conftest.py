@@ -9,14 +9,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
-from psycopg import sql
 from sqlalchemy import select
 from werkzeug.test import TestResponse
 
@@ -70,10 +67,11 @@ def sqlite_run(template: Path, tmp_path: Path) -> Iterator[Runtime]:
 
 @pytest.fixture(scope="session")
 def postgres_template(template: Path) -> Iterator[tuple[Path, str]]:
-    """The same in PostgreSQL, with the secrets of the SQLite one; copied by the server for each test."""
+    """The same in PostgreSQL, with the secrets of the SQLite one; as it was loaded for each test."""
     servers.need_servers(rabbitmq=False)
-    url = servers.create_database("xuefen_accounts_template")
+    url = servers.create_database("xuefen_accounts")
     start(on_postgres(template, url)).database.dispose()
+    servers.keep_rows(url)
     yield template, url
     servers.drop_database(url)
 
@@ -81,18 +79,13 @@ def postgres_template(template: Path) -> Iterator[tuple[Path, str]]:
 @pytest.fixture
 def postgres_run(postgres_template: tuple[Path, str], tmp_path: Path) -> Iterator[Runtime]:
     """accounts on PostgreSQL with the sample province."""
-    folder, original = postgres_template
+    folder, url = postgres_template
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    url = servers.create_database("xuefen_accounts")
-    servers.drop_database(url)
-    names = [sql.Identifier(urlsplit(address).path.lstrip("/")) for address in (url, original)]
-    with psycopg.connect(servers.POSTGRES, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
+    servers.reset_database(url)
     run = make_runtime("accounts", on_postgres(tmp_path, url))
     run.extras["passwords"] = quick_passwords()
     yield run
     run.database.dispose()
-    servers.drop_database(url)
 
 
 def on_postgres(folder: Path, url: str) -> Settings:

@@ -37,6 +37,13 @@ def test_unknown_fields_are_skipped(path: Path) -> None:
     REGISTRY[path.stem].load(payload)
 
 
+def test_r25_a_project_of_before_the_programme_has_none() -> None:
+    for name in ("plans.results_audited.v1", "plans.results_in_publicity.v1", "plans.project_corrected.v1"):
+        payload = json.loads((SAMPLES / f"{name}.json").read_text())
+        assert "programme" not in payload["project"], "samples are messages as they once were: they stay"
+        assert REGISTRY[name].load(payload).dump()["project"]["programme"] is None
+
+
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_a_message_survives_the_journey(name: str) -> None:
     event = example(REGISTRY[name], name)

@@ -27,6 +27,8 @@ from tests.apps import app_of
 
 NOW = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 """A Tuesday morning in school year 2026-2027, the fourth of the cycle 2023—2028."""
+BEFORE_IT_CLOSES = datetime(2023, 11, 30, 15, 59, tzinfo=UTC)
+"""The last minute in which something enters the cycle 2018—2023 (B6)."""
 
 
 ON_SQLITE_ALONE = re.compile(r"tests/credits/test_(\w*pages?|api|evaluation|policy_cases)\.py::.*\[.*postgres")
@@ -41,37 +43,50 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @cache
-def _template(kind: str) -> str:
-    """A migrated database to copy, made once in a run: migrating takes longer than most tests. A path, or a name."""
-    if kind == "sqlite":
-        path = Path(mkdtemp(prefix="credits-template-")) / "credits.db"
-        url = f"sqlite:///{path}"
-        atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
-    else:
-        url = servers.create_database("credits_template")
-        atexit.register(servers.drop_database, url)
+def _template() -> Path:
+    """A migrated file to copy, made once in a run: migrating takes longer than most tests."""
+    path = Path(mkdtemp(prefix="credits-template-")) / "credits.db"
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    _migrated(f"sqlite:///{path}").dispose()
+    return path
+
+
+def _migrated(url: str) -> Database:
     made = Database(url)
     migrations.upgrade("credits", made.engine)
-    made.dispose()
-    return url.rsplit("/", 1)[-1] if kind == "postgres" else url.removeprefix("sqlite:///")
+    return made
+
+
+_FREE: list[Database] = []
+"""On PostgreSQL: migrated databases that no test is using."""
+
+
+def _on_postgres() -> Database:
+    """One that is empty; a new one only where a test needs a second at the same time."""
+    servers.need_servers(rabbitmq=False)
+    if _FREE:
+        url = _FREE.pop().engine.url.render_as_string(hide_password=False)
+        servers.reset_database(url)
+        return Database(url)  # an engine of its own: with the old one are kept the rules that the last test published
+    url = servers.create_database("credits_test")
+    atexit.register(servers.drop_database, url)
+    return _migrated(url)
 
 
 @contextmanager
 def fresh_database(kind: str, folder: Path) -> Iterator[Database]:
     """An empty database of that kind at the newest migration."""
     if kind == "postgres":
-        servers.need_servers(rabbitmq=False)
-        url = servers.create_database("credits_test", _template(kind))
+        made = _on_postgres()
     else:
-        shutil.copy(_template(kind), folder / "credits.db")
-        url = f"sqlite:///{folder / 'credits.db'}"
-    made = Database(url)
+        shutil.copy(_template(), folder / "credits.db")
+        made = Database(f"sqlite:///{folder / 'credits.db'}")
     try:
         yield made
     finally:
         made.dispose()
         if kind == "postgres":
-            servers.drop_database(url)
+            _FREE.append(made)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

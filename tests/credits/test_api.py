@@ -7,13 +7,14 @@ from datetime import date
 from typing import Any
 
 import pytest
+import time_machine
 from flask.testing import FlaskClient
 
 from shared.actors import Actor, Office, Post
 from shared.directory import AccessEnd
 from shared.inbox import Outcome
 from shared.service import Runtime
-from tests.credits.conftest import NOW
+from tests.credits.conftest import BEFORE_IT_CLOSES, NOW
 from tests.credits.make import (
     COUNTY,
     OTHER_COUNTY,
@@ -217,7 +218,8 @@ def test_a_ledger_is_paged_and_counts_over_the_whole(client: FlaskClient, run: R
 def test_each_cycle_is_a_page_of_its_own(client: FlaskClient, run: Runtime) -> None:
     register_people(run.database, 1)
     old = replace(PROJECT, school_year="2021-2022", held_from=date(2021, 10, 1), held_to=date(2021, 10, 10))
-    deliver(run.database, audited(project=old))
+    with time_machine.travel(BEFORE_IT_CLOSES):
+        deliver(run.database, audited(project=old))
     assert get(client, run, teacher(1), "/me/ledger")["items"] == []
     past = get(client, run, teacher(1), "/me/standing?cycle=2018")
     assert (past["status"], past["buckets"]["coordinated"]["counted"]) == ("not_met", "6.0")

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 from flask.testing import FlaskClient
 from sqlalchemy import event, func, select
 
@@ -19,6 +20,7 @@ from services.credits.models import Audit, LedgerLine, ProjectCorrection
 from shared.database import Database
 from shared.inbox import Outcome
 from shared.service import Runtime
+from tests.credits.conftest import BEFORE_IT_CLOSES
 from tests.credits.make import (
     PROJECT,
     SCHOOL_PROJECT,
@@ -186,11 +188,12 @@ def test_what_is_not_known_becomes_known_and_back(client: FlaskClient, run: Runt
     assert (bucket["counted"], bucket["pending"]) == ("0.0", 1)
 
 
-def test_a_closed_cycle_is_mended_as_it_is_audited(client: FlaskClient, run: Runtime) -> None:
+def test_a_cycle_that_is_over_is_mended_until_it_closes(client: FlaskClient, run: Runtime) -> None:
     register_people(run.database, 1)
     old = replace(FORGOTTEN, school_year="2021-2022", held_from=date(2021, 10, 1), held_to=date(2021, 10, 10))
-    deliver(run.database, audited(project=old))
-    deliver(run.database, corrected(1, replace(old, convert=True)))
+    with time_machine.travel(BEFORE_IT_CLOSES):
+        deliver(run.database, audited(project=old))
+        deliver(run.database, corrected(1, replace(old, convert=True)))
     standing = get(client, run, teacher(1), "/me/standing?cycle=2018")
     assert standing["buckets"]["coordinated"]["counted"] == "6.0"
     assert {line.cycle for line in lines(run.database)} == {2018}

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import zipfile
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import func, select
 
+from services.credits import files
 from services.credits.certificates import exporting, operations, queries
 from services.credits.certificates.models import ExportDownload, TeacherExport
+from services.credits.tasks import PRUNE_JOB
 from shared.actors import Actor, Office
 from shared.errors import Conflict, Invalid, NotFound
-from shared.jobs import JobRow, run_job
+from shared.jobs import JobRow, run_job, run_later
 from shared.service import Runtime
+from tests.credits.conftest import NOW
 from tests.credits.make import (
     COUNTY,
     OTHER_COUNTY,
@@ -66,7 +72,7 @@ def perform(run: Runtime, asked: TeacherExport) -> None:
 
 def rows_of(run: Runtime, export: TeacherExport) -> dict[str, list[list[Any]]]:
     """Sheet -> rows."""
-    content = exporting.store(run.settings.data_dir).get(str(export.sha256))
+    content = files.store(run.settings.data_dir).get(str(export.sha256))
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert not [name for name in archive.namelist() if "sheet" in name and b"<f>" in archive.read(name)]
     book = CalamineWorkbook.from_filelike(io.BytesIO(content))
@@ -155,10 +161,52 @@ def test_n22_who_took_it_away_is_on_the_page(people: Runtime, client: FlaskClien
     assert file.status_code == 200
     assert "spreadsheetml" in str(file.mimetype)
     page = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", client.get("/credits/exports").text))
-    assert "1 次最近 2026-11-24 10:00 龚立言" in page
+    assert "1 次最近 2026-11-24 10:00 东湖区 龚立言" in page
     api = client.get("/credits/api/v1/exports", headers=bearer(people, admin())).json["items"]
     assert [(one["rows"], one["downloads"]) for one in api] == [(3, 1)]
     taken = client.post(f"/credits/api/v1/exports/{export.id}/downloads", json={}, headers=bearer(people, admin()))
     assert taken.data == file.data
     with people.database.reading() as session:
         assert session.scalar(select(func.count()).select_from(ExportDownload)) == 2
+
+
+def test_n22_a_workbook_is_removed_after_its_time_and_its_record_stays(people: Runtime, client: FlaskClient) -> None:
+    old = made(people, admin())
+    with people.database.transaction() as session:
+        operations.note_download(session, admin(), old.id)
+
+    def file_of(export: TeacherExport, day: datetime) -> Path:
+        """Where it lies; the file system keeps its own time, so the day is put there by hand."""
+        (path,) = (people.settings.data_dir / "credits-files").rglob(str(export.sha256))
+        os.utime(path, (day.timestamp(),) * 2)
+        return path
+
+    def nightly(days: int) -> None:
+        with time_machine.travel(NOW + timedelta(days=days), tick=False):
+            with people.database.transaction() as session:
+                job_id = run_later(session, PRUNE_JOB, {})
+            run_job(people.database, people.service.jobs, job_id, PRUNE_JOB, {}, {}, people)
+
+    later = NOW + timedelta(days=29)
+    with time_machine.travel(later):
+        young = made(people, admin())
+    first, second = file_of(old, NOW), file_of(young, later)
+    nightly(29)
+    assert first.exists()
+    with time_machine.travel(NOW + timedelta(days=30, minutes=1)):
+        # It is no longer given out before the file goes, so that nobody finds half of it.
+        with (
+            people.database.transaction() as session,
+            pytest.raises(Conflict, match="只保留 30 天，已于 2026-12-24 清理"),
+        ):
+            operations.note_download(session, admin(), old.id)
+        client.set_cookie(*cookie(people, admin()))
+        page = client.get("/credits/exports").text
+        assert page.count("已清理") == 1
+        assert page.count('/downloads"') == 1
+    nightly(32)
+    assert not first.exists()
+    assert second.exists()
+    with people.database.reading() as session:
+        assert session.get_one(TeacherExport, old.id).rows == 3
+        assert session.scalars(select(ExportDownload.body)).all() == ["东湖区"]

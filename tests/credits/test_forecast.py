@@ -14,18 +14,20 @@ import pytest
 from flask.testing import FlaskClient
 from python_calamine import CalamineWorkbook
 from sqlalchemy import select
+from werkzeug.test import TestResponse
 
 from services.credits import queries
 from services.credits.app import service
 from services.credits.employment import operations as employment
-from services.credits.forecast import outlook
+from services.credits.forecast import operations, outlook
+from services.credits.forecast.models import ForecastDownload
 from services.credits.forecast.queries import BEYOND, SHORT, Chosen, Forecast, Row, forecast
 from services.credits.standings import operations as standings
-from shared.actors import Office
-from shared.database import Database
+from shared.actors import Actor, Office
+from shared.database import Database, new_id
 from shared.errors import NotFound
 from shared.events.credits import ForecastMade
-from shared.events.plans import ApprovedItem, Bucket, PlanApproved
+from shared.events.plans import ApprovedItem, Bucket, PlanApproved, PlanEnded
 from shared.jobs import JobRow, run_job
 from shared.outbox import OutboxRow
 from shared.service import Runtime
@@ -128,20 +130,44 @@ def test_n15_list_and_teachers_page_say_the_same(county: Database) -> None:
             assert row.buckets[bucket].short == standing.judgement.buckets[bucket].shortfall
 
 
-def test_n15_plans_of_the_school_are_open_to_its_teachers(county: Database) -> None:
+def approved(plan_id: str, path: str = SCHOOL, covers: list[str] | None = None) -> PlanApproved:
+    """A school's plan of this year that gives five credits."""
     item = ApprovedItem(
         item_id="i", kind="other", title="课例研讨", hours=Decimal(50), hours_per_credit=Decimal(10), credits=Decimal(5)
     )
-    plan = PlanApproved(
-        plan_id="plan-1", kind="school_plan", number="F1", school_year="2026-2027", unit_path=SCHOOL,
-        version=1, digest="d", items=[item], approved_at=datetime(2026, 10, 1, tzinfo=UTC),
+    return PlanApproved(
+        plan_id=plan_id, kind="school_plan", number="F1", school_year="2026-2027", unit_path=path,
+        version=1, digest="d", items=[item], approved_at=datetime(2026, 10, 1, tzinfo=UTC), covers=covers,
     )  # fmt: skip
-    deliver(county, plan)
+
+
+def test_n15_plans_of_the_school_are_open_to_its_teachers(county: Database) -> None:
+    deliver(county, approved("plan-1"))
     short = rows(county, Chosen(SHORT))
     assert short["person-1"].buckets[Bucket.SELF_ORGANIZED].room == 11
     # Nine credits of this year's plans she has already: nothing of the five is left to her.
     assert short["person-2"].buckets[Bucket.SELF_ORGANIZED].room == 6
     assert short["person-1"].buckets[Bucket.SELF_ORGANIZED].beyond == 0
+
+
+def test_n15_faq_q14_a_joint_plan_is_open_to_the_schools_that_it_covers(county: Database) -> None:
+    central = COUNTY + "3601020009/"
+    # Neither a plan of the county that does not cover her school, nor another county's, gives her anything.
+    deliver(county, approved("other-1", central, []))
+    deliver(county, approved("other-2", OTHER_COUNTY + "3606030001/", [OTHER_COUNTY + "3606030002/"]))
+    for path in (COUNTY, SCHOOL):
+        assert rows(county, Chosen(SHORT), path)["person-1"].buckets[Bucket.SELF_ORGANIZED].room == 6
+    deliver(county, approved("joint", central, [SCHOOL]))
+    for path in (COUNTY, SCHOOL):
+        assert rows(county, Chosen(SHORT), path)["person-1"].buckets[Bucket.SELF_ORGANIZED].room == 11
+    deliver(county, approved("own"))
+    for path in (COUNTY, SCHOOL):
+        assert rows(county, Chosen(SHORT), path)["person-1"].buckets[Bucket.SELF_ORGANIZED].room == 16
+    ended_at = datetime(2026, 11, 1, tzinfo=UTC)
+    told = {"number": "F1", "unit_path": central, "status": "voided", "superseded_by": None, "reason": "重复申报"}
+    deliver(county, PlanEnded(plan_id="joint", ended_at=ended_at, **told), 2)
+    for path in (COUNTY, SCHOOL):
+        assert rows(county, Chosen(SHORT), path)["person-1"].buckets[Bucket.SELF_ORGANIZED].room == 11
 
 
 def test_n15_an_exemption_takes_somebody_off_the_list(county: Database) -> None:
@@ -214,7 +240,32 @@ def test_faq_q11_the_county_starts_a_fallback_scheme_with_the_list(pages: FlaskC
     assert [row[1] for row in table] == ["姓名", "教师1", "教师2", "教师3", "教师4"]
     assert table[1][2] == "360102********001X"
     assert "已起草" in show(pages, run, admin(), "/credits/forecast/made")
-    path = f"/credits/forecast/made/{made['id']}/list.xlsx"
-    assert pages.get(path).data == base64.b64decode(event.workbook)
-    pages.set_cookie(*cookie(run, admin(path=OTHER_COUNTY)))
-    assert pages.get(path).status_code == 404
+    assert take_away(pages, run, made["id"], admin()).data == base64.b64decode(event.workbook)
+
+
+def take_away(pages: FlaskClient, run: Runtime, forecast_id: str, actor: Actor) -> TestResponse:
+    """Downloads a list from the page of lists."""
+    pages.set_cookie(*cookie(run, actor))
+    token = re.search(r'name="csrf_token" value="([^"]+)"', pages.get("/credits/forecast").text)
+    assert token is not None
+    form = {"csrf_token": token[1], "idempotency_key": new_id()}
+    return pages.post(f"/credits/forecast/made/{forecast_id}/downloads", data=form)
+
+
+def test_n15_who_took_a_list_away_is_kept(county: Database, pages: FlaskClient, run: Runtime) -> None:
+    with county.transaction() as session:
+        asked = operations.request_list(session, admin(), COUNTY, Chosen(SHORT))
+    assert take_away(pages, run, asked.id, admin()).status_code == 409
+    jobs_done(run)
+    assert "未下载" in show(pages, run, admin(), "/credits/forecast/made")
+    assert take_away(pages, run, asked.id, admin()).status_code == 200
+    # Of the province, which may look into the county: on whose behalf it was is kept with it.
+    assert take_away(pages, run, asked.id, admin(path="360000/")).status_code == 200
+    assert take_away(pages, run, asked.id, admin(path=OTHER_COUNTY)).status_code == 404
+    with county.reading() as session:
+        kept = session.scalars(select(ForecastDownload).order_by(ForecastDownload.id)).all()
+        assert [(one.forecast_id, one.by_name, one.body) for one in kept] == [
+            (asked.id, "龚立言", "东湖区"),
+            (asked.id, "龚立言", "江西省"),
+        ]
+    assert "2 次 最近 2026-11-24 10:00 江西省 龚立言" in show(pages, run, admin(), "/credits/forecast/made")

@@ -25,6 +25,7 @@ from tests.credits.make import (
     SCHOOL,
     SCHOOL_PROJECT,
     audited,
+    corrected,
     deliver,
     register_people,
     result,
@@ -190,6 +191,35 @@ def test_an_overlay_leaves_other_programmes_alone(database: Database) -> None:
     yujiang = replace(PROJECT, organizer_path=OTHER_COUNTY, organizer_name="鹰潭市余江区教育体育局")
     deliver(database, audited(result(hours="40"), project=yujiang))
     assert [(line.amount, line.overlay) for line in lines(database)] == [(Decimal(4), None)]
+
+
+def test_r25_headmasters_of_one_county_get_half_and_a_correction_knows_it(database: Database) -> None:
+    register_people(database, 1)
+    yujiang = replace(
+        PROJECT, organizer_path=OTHER_COUNTY, organizer_name="鹰潭市余江区教育体育局", programme="headmaster"
+    )
+    elsewhere = replace(PROJECT, project_id="project-9", number="XM2026-0009", programme="headmaster")
+    deliver(database, audited(result(1, hours="40"), project=yujiang))
+    deliver(database, audited(result(2, hours="40"), project=elsewhere, audit_id="audit-9"))
+    assert [(line.amount, line.overlay) for line in lines(database)] == [
+        (Decimal(2), "yujiang-2019"),
+        (Decimal(4), None),
+    ]
+    deliver(database, corrected(1, replace(yujiang, programme="general")))
+    *_, counter, anew = lines(database)
+    assert (counter.amount, anew.amount, anew.overlay) == (Decimal(-2), Decimal(4), None)
+    assert "专项由“校长研修”改为“一般”" in anew.sentence
+
+
+def test_r25_a_change_of_the_rules_still_knows_the_programme(database: Database) -> None:
+    register_people(database, 1)
+    yujiang = replace(PROJECT, organizer_path=OTHER_COUNTY, programme="headmaster")
+    deliver(database, audited(result(1, hours="40"), project=yujiang))
+    with database.reading() as session:
+        (line,) = lines(database)
+        told = operations.as_audited(session.get_one(Audit, "audit-1"), line)
+        (again,) = ledger.converted(session, told, [result(1, hours="40")], {})
+    assert (told, again["amount"]) == (yujiang, line.amount)
 
 
 def test_an_unknown_teacher_loses_nothing(database: Database) -> None:

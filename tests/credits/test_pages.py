@@ -7,10 +7,12 @@ from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
+import time_machine
 from flask.testing import FlaskClient
 
 from shared.actors import Actor, Office
 from shared.service import Runtime
+from tests.credits.conftest import BEFORE_IT_CLOSES
 from tests.credits.make import (
     OTHER_COUNTY,
     OTHER_SCHOOL,
@@ -112,7 +114,8 @@ def test_a_past_cycle_has_its_own_page(client: FlaskClient, run: Runtime) -> Non
     # A past without a line is not offered: it would say nothing about the teacher.
     assert "往期" not in show(client, run, teacher(1), "/credits/mine")
     old = replace(PROJECT, school_year="2021-2022", held_from=date(2021, 10, 1), held_to=date(2021, 10, 10))
-    deliver(run.database, audited(replace(result(), result_id="r6"), audit_id="a6", project=old))
+    with time_machine.travel(BEFORE_IT_CLOSES):
+        deliver(run.database, audited(replace(result(), result_id="r6"), audit_id="a6", project=old))
     assert "2018—2023 周期（往期）" in show(client, run, teacher(1), "/credits/mine")
 
 

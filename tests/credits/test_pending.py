@@ -12,6 +12,7 @@ from services.credits import in_force, listing, policies
 from services.credits import queries as standings
 from services.credits.judgement import Status
 from services.credits.pending import operations, queries
+from services.credits.people import person_facts
 from services.credits.policies import Decision, register
 from shared.database import Database
 from shared.directory import UnitCopy
@@ -88,7 +89,7 @@ def test_n19_the_condition_in_sql_is_the_rule_about_one_person(people: Database)
             found = set()
             for number in range(1, 7):
                 seen = standings.standing_of(session, province(), f"person-{number}")
-                facts = standings.person_facts(seen.person, seen.unit)
+                facts = person_facts(seen.person, seen.unit)
                 categories = {entry.line.category for entry in seen.entries if entry.stands}
                 if question.is_about(facts, categories, cycle, TODAY):
                     found.add(f"person-{number}")

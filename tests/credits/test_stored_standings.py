@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, event, select, update
@@ -18,18 +17,15 @@ from services.credits.models import LedgerLine
 from services.credits.standings import operations, upkeep
 from services.credits.standings.models import CHECK_JOB, RECOMPUTE_JOB, StoredStanding
 from services.credits.tasks import JOBS
-from shared.actors import Office
 from shared.database import Database
 from shared.events.plans import Bucket
 from shared.jobs import JobRow, run_job, tick
 from shared.outbox import OutboxRow
-from shared.service import Runtime
 from tests.credits.histories import TRIAL, Entered, cycle_of, enter
 from tests.credits.make import (
     SCHOOL,
     admin,
     audited,
-    cookie,
     corrected,
     deliver,
     register_people,
@@ -255,19 +251,3 @@ def test_a_list_by_shortfall_reads_what_is_stored(database: Database) -> None:
     assert [row.person.name for row in short.items] == ["教师1", "教师2", "教师3", "教师5"]
     assert other.items == []
     assert not [statement for statement in statements if "ledger_lines" in statement]
-
-
-def test_the_page_of_teachers_needs_few_statements(database: Database, run: Runtime, client: FlaskClient) -> None:
-    register_people(database, 1, 2, 3)
-    deliver(database, audited(result(1), result(2)))
-    run_jobs(database, CHECK_JOB)  # gives the third, who has no line, a standing
-    statements: list[str] = []
-    event.listen(database.engine, "before_cursor_execute", lambda c, cu, statement, *_: statements.append(statement))
-    client.set_cookie(*cookie(run, admin(Office.CREDIT_ADMIN)))
-    page = client.get("/credits/teachers?order=shortfall")
-    assert page.status_code == 200
-    assert page.text.index("教师3") < page.text.index("教师1")
-    asked = [
-        statement for statement in statements if "directory_access_ends" not in statement and "BEGIN" not in statement
-    ]
-    assert len(asked) <= 6, asked

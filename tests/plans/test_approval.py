@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from services.plans.approval import drafting, queries, views
 from services.plans.desk import queue
+from shared import directory
 from shared.actors import Actor
 from shared.errors import Conflict, Invalid, NotAllowed, NotFound
 from shared.outbox import OutboxRow
@@ -49,6 +50,18 @@ def test_a_plan_passes_county_district_and_province(session: Session) -> None:
     ]
     numbers = session.scalars(select(OutboxRow.aggregate_version).order_by(OutboxRow.id)).all()
     assert numbers == list(range(1, 8))
+
+
+def test_faq_q14_what_is_told_of_a_joint_plan_names_the_schools_that_it_covers(session: Session) -> None:
+    central = next(unit for unit in make.units().values() if unit.kind == "central_school")
+    who = make.school_admin(central.path, "central")
+    near = drafting.coverable(session, directory.unit(session, central.path))
+    plan = make.submit(session, make.make_plan(session, who, covers=[near[0].path]), who)
+    assert make.approve(session, plan, "county.jinxian", "district.nanchang", "province").status == "approved"
+    alone = make.approve(session, make.submit(session, make.make_plan(session)), "county.donghu", "district.nanchang")
+    make.approve(session, alone, "province")
+    told = select(OutboxRow.payload).where(OutboxRow.name == "plans.plan_approved.v1").order_by(OutboxRow.id)
+    assert [payload["covers"] for payload in session.scalars(told)] == [[near[0].path], []]
 
 
 def test_a_school_directly_under_a_district_has_no_county_stage(session: Session) -> None:

@@ -10,13 +10,15 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.plans.projects import auditing, correcting, delivery, history
+from services.plans.projects import auditing, correcting, delivery, history, queries, telling
 from services.plans.projects.models import Audit, Project, ProjectLine
+from shared.actors import Office
 from shared.errors import Conflict, Invalid, NotAllowed, NotFound
 from shared.events.credits import CreditsRecorded, RecordedResult
 from shared.events.plans import ProjectCorrected, ResultsAudited
 from shared.outbox import OutboxRow
 from tests.plans import builders as make
+from tests.plans.test_projects import put_in_post
 
 COUNTY, AUDITOR, PROVINCE = (make.actor(name) for name in ("county.donghu", "audit.donghu", "province"))
 SCHOOL = make.actor("school.qingfeng")
@@ -105,6 +107,23 @@ def test_n6_the_category_changes_with_its_level(session: Session) -> None:
         "provincial_training", "provincial", "online",
     )  # fmt: skip
     assert project.convert is True
+
+
+def test_r25_the_programme_is_published_told_and_corrected(session: Session) -> None:
+    yujiang = make.actor("county.yujiang")
+    put_in_post(session, yujiang.posts[0].unit.path, Office.RESULT_AUDIT, [make.actor("audit.donghu")], 2)
+    project = make.make_project(session, yujiang, programme="headmaster")
+    assert (queries.preview_of(project).credits, telling.facts_of(project).programme) == (3, "headmaster")
+    found = correcting.preview_correction(session, yujiang, project.id, programme="general")
+    assert (found.preview.credits, found.before.programme, found.after.programme) == (6, "headmaster", "general")
+    change = {"version": project.version, "reason": "误选校长研修"}
+    correcting.correct_project(session, yujiang, project.id, **change, programme="general")
+    (event,) = told(session)
+    assert (event.project.programme, queries.preview_of(project).credits) == ("general", 6)
+    assert "县（市、区）级培训、校长研修、集中培训" in history.lines(session, project)[-1].outcome
+    # What is left out stays.
+    correcting.correct_project(session, yujiang, project.id, version=project.version, mode="online", reason="改为网络")
+    assert (project.programme, project.mode) == ("general", "online")
 
 
 def test_n6_what_is_audited_later_says_which_correction_it_knows(session: Session) -> None:

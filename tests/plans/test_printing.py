@@ -15,9 +15,11 @@ from pathlib import Path
 import pikepdf
 import pypdfium2
 import pytest
+import zxingcpp
 
 from services.plans.printing import render
 from services.plans.printing.sheet import SheetFile
+from shared.printing import codes
 from shared.printing.pdf import printable
 from tests.at_once import at_once
 from tests.plans.papers import OPINION, RARE, item, pages, sheet
@@ -73,6 +75,13 @@ def test_the_paper_says_what_the_sheet_says() -> None:
         assert f"编号{made.number}" in page
         assert f"核验码{made.code}" in page
         assert f"第{number}页，共{len(found)}页" in page
+
+
+def test_n22_the_sheet_carries_the_address_at_which_it_is_verified() -> None:
+    made = sheet()
+    last = list(pypdfium2.PdfDocument(render.pdf(made)))[-1].render(scale=3).to_pil()
+    address = f"{made.verify_url}?code={codes.read_code(made.code)}"
+    assert [found.text for found in zxingcpp.read_barcodes(last)] == [address]
 
 
 def test_the_heading_is_that_of_the_kind() -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from services.plans.approval.models import Plan
 from services.plans.projects import auditing, correcting
 from services.plans.projects.models import Project, ProjectLine
-from shared.actors import Actor
+from shared.actors import Actor, Office
 from shared.database import Database, new_id
 from shared.outbox import OutboxRow
 from shared.service import Runtime
@@ -23,6 +23,7 @@ from tests.plans import builders as make
 from tests.plans.acting import act
 from tests.plans.conftest import Caller
 from tests.plans.test_pages import Browser
+from tests.plans.test_projects import put_in_post
 
 As = Callable[[str | Actor], Caller]
 AUDITOR = make.actor("audit.donghu")
@@ -52,6 +53,26 @@ def published(database: Database, rows: int = 0, audited: bool = False, **change
         if audited:
             auditing.audit_results(session, AUDITOR, project.id)
         return project.id
+
+
+def test_r25_the_form_offers_the_programme_and_the_preview_follows(browser: Browser, database: Database) -> None:
+    page = browser.sign_in("county.yujiang").see("/projects/new")
+    assert "校长研修" in page
+    asked = "&".join(f"{name}={value}" for name, value in FORM.items() if name != "title") + "&convert=yes"
+    assert "× 0.5（校长研修" in browser.see(f"/fragments/preview?{asked}&programme=headmaster")
+    assert "× 0.5" not in browser.see(f"/fragments/preview?{asked}")
+    with database.transaction() as session:
+        office = make.actor("county.yujiang").posts[0].unit.path, Office.RESULT_AUDIT
+        put_in_post(session, *office, [AUDITOR], 2)
+    assert browser.send("/projects/new", page, {**FORM, "convert": "yes", "programme": "headmaster"}).status_code == 303
+    with database.reading() as session:
+        project = session.scalars(select(Project)).one()
+        assert project.programme == "headmaster"
+        address = f"/projects/{project.id}"
+    assert "专项：校长研修" in browser.see(address)
+    step = "category=county_training&mode=centralized&programme=general&convert=yes"
+    shown = browser.see(f"{address}/correction?{step}")
+    assert "现在县（市、区）级培训、校长研修" in "".join(re.sub("<[^>]+>", "", shown).split())
 
 
 def test_f1_a_project_without_conversion_is_published_only_by_who_says_so_twice(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -86,6 +87,24 @@ def test_preview(
     assert (str(found.credits) if found.credits is not None else None) == credits
     assert words in found.sentence
     assert found.sentence.endswith("以学分服务按当前版本折算为准。")
+
+
+def test_r25_the_preview_knows_the_factor_that_a_county_has() -> None:
+    county = categories.categories()["county_training"]
+
+    def worth(programme: str, mode: str = "centralized", path: str = "360000/360600/360603/") -> str:
+        return str(categories.preview(county, mode, Decimal(40), True, None, programme, path).credits)
+
+    assert (worth("headmaster"), worth("general"), worth("headmaster", "online")) == ("2.0", "4.0", "2.0")
+    assert worth("headmaster", path="360000/360100/360102/") == "4.0"
+    found = categories.preview(county, "centralized", Decimal(40), True, None, "headmaster", "360000/360600/360603/")
+    assert "40 学时 × 0.5（校长研修，本地规定）÷ 10（集中培训）= 2.0 学分" in found.sentence
+    # It says the same as the overlay of credits, by which the credits are converted in the end.
+    told = categories.TABLE.parents[1] / "credits" / "editions" / "overlays" / "yujiang-2019.toml"
+    overlay = tomllib.loads(told.read_text(encoding="utf-8"))
+    ours = tomllib.loads(categories.TABLE.read_text(encoding="utf-8"))["conversion_preview"]["factors"]
+    theirs = [(f["programme"], f["mode"], overlay["region"], f["factor"]["value"]) for f in overlay["factors"]]
+    assert [(f["programme"], f["mode"], f["region"], float(f["factor"])) for f in ours] == theirs
 
 
 def test_self_organized_training_is_the_schools_and_needs_a_plan() -> None:

@@ -51,7 +51,7 @@ def postgres(databases: list[str]) -> Iterator[list[str]]:
     """Two databases on PostgreSQL with nothing in them."""
     yield databases
     for url in databases:
-        servers.empty_database(url)
+        servers.reset_database(url)
 
 
 @pytest.fixture

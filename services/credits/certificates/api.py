@@ -7,9 +7,10 @@ from typing import Any
 from flask import Response
 from flask_smorest import Blueprint
 
+from services.credits import files
 from services.credits.certificates import operations, queries
 from services.credits.certificates.edge import PDF, bare, send_paper, send_workbook, verify_url
-from services.credits.certificates.models import CreditPaper, TeacherExport
+from services.credits.certificates.models import CreditPaper, ExportDownload, TeacherExport
 from services.credits.certificates.schemas import (
     ExportIn,
     ExportOut,
@@ -108,7 +109,7 @@ def exports(query: dict[str, Any]) -> dict[str, Any]:
     """本辖区（本校）教师学分的导出，新的在前"""
     with reading() as session:
         found = page(session, queries.visible_exports(actor()), [TeacherExport.id], **query, descending=True)
-        taken = queries.downloads(session, found.items)
+        taken = files.taken(session, ExportDownload.export_id, [one.id for one in found.items])
         items = [export_body(one, taken[one.id][0] if one.id in taken else 0) for one in found.items]
         return {"items": items, "next": found.next}
 

@@ -6,6 +6,7 @@ import io
 
 from flask import Response, send_file
 
+from services.credits import files
 from services.credits.certificates import exporting, operations, render
 from services.credits.certificates.models import CreditPaper
 from services.credits.certificates.queries import find_paper
@@ -42,5 +43,5 @@ def send_workbook(export_id: str) -> Response:
     with transaction() as session:
         export = operations.note_download(session, actor(), export_id)
         sha256, name = str(export.sha256), exporting.file_name(export)
-    content = exporting.store(runtime().settings.data_dir).get(sha256)
+    content = files.store(runtime().settings.data_dir).get(sha256)
     return send_file(io.BytesIO(content), mimetype=XLSX, as_attachment=True, download_name=name)

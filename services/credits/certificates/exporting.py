@@ -10,13 +10,12 @@ from pathlib import Path
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from services.credits import listing, queries, words
+from services.credits import files, listing, queries, words
 from services.credits.certificates.models import TeacherExport
 from services.credits.queries import Standing
 from shared.actors import Actor, Level, Office, Post, Unit
 from shared.database import under, utc_now
 from shared.directory import PersonCopy, UnitCopy
-from shared.file_store import FileStore
 from shared.jobs import Job
 from shared.paging import MAX_PAGE_SIZE
 from shared.ui.filters import local_time
@@ -28,11 +27,6 @@ COLUMNS = {
     "自主计入": 10, "自主要求": 10, "自主还差": 10, "自主待定（条）": 14, "状态": 10, "标记": 60,
 }  # fmt: skip
 """Heading -> width in characters."""
-
-
-def store(data_dir: Path) -> FileStore:
-    """Where the workbooks of this service are kept."""
-    return FileStore(data_dir / "credits-files")
 
 
 def file_name(export: TeacherExport) -> str:
@@ -67,7 +61,7 @@ def export_teachers(job: Job) -> None:
         path = Path(folder) / "teachers.xlsx"
         with path.open("wb") as file:
             workbook(file, [("教师学分", COLUMNS, written()), ("说明", {"项目": 16, "内容": 60}, about())])
-        sha256 = store(job.context.settings.data_dir).put_file(path)
+        sha256 = files.store(job.context.settings.data_dir).put_file(path)
     with job.effect() as session:
         kept = session.get_one(TeacherExport, export.id)
         kept.sha256, kept.rows, kept.finished_at = sha256, rows, utc_now()

@@ -80,4 +80,6 @@ class ExportDownload(Base):
     export_id: Mapped[str] = mapped_column(ForeignKey("teacher_exports.id"))
     by: Mapped[str] = mapped_column(IdType)
     by_name: Mapped[str] = mapped_column(String(60))
+    body: Mapped[str | None] = mapped_column(String(120))
+    """On whose behalf; None: from before it was kept."""
     at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.credits import queries
+from services.credits import files, queries
 from services.credits.certificates import wording
 from services.credits.certificates.models import CreditPaper, ExportDownload, TeacherExport
 from services.credits.certificates.queries import ADMINS, find_export, find_paper, latest
@@ -16,7 +16,7 @@ from services.credits.certificates.wording import Kind
 from shared.actors import Actor, Office
 from shared.database import utc_now
 from shared.directory import UnitCopy
-from shared.errors import Conflict, Invalid, NotAllowed, NotFound
+from shared.errors import Invalid, NotAllowed, NotFound
 from shared.jobs import run_later
 from shared.outbox import insert
 from shared.printing.codes import new_code
@@ -125,9 +125,17 @@ def request_export(session: Session, actor: Actor, area: str | None, status: str
 
 
 def note_download(session: Session, actor: Actor, export_id: str) -> TeacherExport:
-    """Records that the actor takes the workbook away. Raises `Conflict` while it is being made."""
+    """Records that the actor takes the workbook away. Raises `Conflict` while it is being made or after its time."""
     export = find_export(session, actor, export_id)
-    if export.sha256 is None:
-        raise Conflict("文件还没有生成完毕，请稍后再下载。")
-    session.add(ExportDownload(export_id=export.id, by=actor.account_id, by_name=actor.name, at=utc_now()))
+    files.need_file(export)
+    post = actor.post_over(export.area_path, *ADMINS)
+    session.add(
+        ExportDownload(
+            export_id=export.id,
+            by=actor.account_id,
+            by_name=actor.name,
+            body=post.body if post else None,
+            at=utc_now(),
+        )
+    )
     return export

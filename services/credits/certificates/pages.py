@@ -8,11 +8,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as AnyResponse
 
-from services.credits import in_force, words
+from services.credits import files, in_force, words
 from services.credits import queries as credits_queries
 from services.credits.certificates import operations, queries
 from services.credits.certificates.edge import bare, send_paper, send_workbook, verify_url
-from services.credits.certificates.models import CreditPaper, TeacherExport
+from services.credits.certificates.models import CreditPaper, ExportDownload, TeacherExport
 from services.credits.certificates.schemas import ExportIn, PaperIn
 from services.credits.certificates.wording import HEADINGS, Kind
 from shared.actors import Office
@@ -99,7 +99,8 @@ def exports() -> str:
         return render_template(
             "credits/certificates/exports.html",
             rows=rows,
-            taken=queries.downloads(session, rows.items),
+            taken=files.taken(session, ExportDownload.export_id, [row.id for row in rows.items]),
+            removed=files.removed,
             jobs={job.id: job for job in session.scalars(select(JobRow).where(JobRow.id.in_(unfinished)))},
             statuses=words.STATUSES,
         )

@@ -12,13 +12,13 @@ from enum import StrEnum
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from services.credits import queries
+from services.credits import people, queries
 from services.credits.certificates import wording
-from services.credits.certificates.models import CreditPaper, ExportDownload, TeacherExport
+from services.credits.certificates.models import CreditPaper, TeacherExport
 from services.credits.certificates.wording import Kind
 from shared.actors import Actor, Office
 from shared.database import under_any
-from shared.directory import PersonCopy, UnitCopy
+from shared.directory import PersonCopy
 from shared.errors import NotFound
 from shared.events.plans import Bucket
 from shared.printing.codes import grouped, read_code
@@ -186,12 +186,11 @@ def _state(session: Session, paper: CreditPaper) -> State:
 
 def _figures_now(session: Session, paper: CreditPaper) -> str | None:
     """None: the person is no longer in the register."""
-    person = session.get(PersonCopy, paper.person_id)
-    if person is None:
+    found = people.teachers(session, select(PersonCopy).where(PersonCopy.person_id == paper.person_id))
+    if paper.person_id not in found:
         return None
-    edition, cycle = queries.choose_cycle(session, paper.cycle)
-    unit = session.get(UnitCopy, person.unit_path)
-    return wording.figures_of(Kind(paper.kind), queries.standing_in(session, person, unit, edition, cycle))
+    standing = queries.standing_in(session, found[paper.person_id], *queries.choose_cycle(session, paper.cycle))
+    return wording.figures_of(Kind(paper.kind), standing)
 
 
 # Workbooks -----------------------------------------------------------------------------------------------------------
@@ -209,16 +208,3 @@ def find_export(session: Session, actor: Actor, export_id: str) -> TeacherExport
     if found is None:
         raise NotFound()
     return found
-
-
-def downloads(session: Session, exports: Sequence[TeacherExport]) -> dict[str, tuple[int, ExportDownload]]:
-    """Export -> how often it was taken away, and the last time."""
-    ids = [export.id for export in exports]
-    query = (
-        select(func.count(), func.max(ExportDownload.id))
-        .where(ExportDownload.export_id.in_(ids))
-        .group_by(ExportDownload.export_id)
-    )
-    last = {download_id: count for count, download_id in session.execute(query)}
-    found = session.scalars(select(ExportDownload).where(ExportDownload.id.in_(last)))
-    return {one.export_id: (last[one.id], one) for one in found}

@@ -15,7 +15,7 @@ from services.credits.entries import Entry
 from services.credits.queries import Standing
 from shared.events.plans import Bucket
 from shared.printing.codes import grouped
-from shared.printing.qr import svg
+from shared.printing.qr import verification
 from shared.ui.filters import credits, local_date, local_time
 
 
@@ -73,7 +73,7 @@ def lasting(said: Mapping[str, Any]) -> dict[str, Any]:
 
 def with_code(said: Mapping[str, Any], code: str) -> dict[str, Any]:
     """The words with the code and its QR code, ready to be printed."""
-    return {**said, "code": grouped(code), "qr": svg(f"{said['verify_url']}?code={code}")}
+    return {**said, "code": grouped(code), "qr": verification(said["verify_url"], code)}
 
 
 def figures_of(kind: Kind, standing: Standing) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from services.credits import in_force, ledger, operations, rules
+from services.credits import in_force, keeping, ledger, operations, rules
 from services.credits.editions import Edition, Editions, parse_school_year
+from services.credits.keeping import LateEntry
 from services.credits.models import LedgerLine, LineKind, RecognisedClaim
 from shared.database import utc_now
 from shared.errors import PolicyPending
@@ -46,6 +47,12 @@ def end_plan(session: Session, event: PlanEnded) -> None:
     if claim.ended_at is None:
         claim.ended_at, claim.ended_reason = event.ended_at, event.reason
         session.flush()
+    keeping.overtake(
+        session,
+        f"认定申请 {claim.number} 已作废",
+        LateEntry.result_id == claim.claim_id,
+        LateEntry.kind == LineKind.EARNED,
+    )
     counter = aliased(LedgerLine)
     standing = select(LedgerLine).where(
         LedgerLine.result_id == claim.claim_id,
@@ -142,15 +149,13 @@ def _row(event: ClaimApproved, received_at: datetime) -> dict[str, Any]:
 
 
 def _countered(line: LedgerLine, claim: RecognisedClaim, received_at: datetime) -> dict[str, Any]:
-    return {name: getattr(line, name) for name in ledger.COPIED} | {
+    return ledger.countered(line) | {
         "kind": LineKind.REVERSAL.value,
         "correction": line.correction,
         # Not the line's own: under that number the adjustment's counter-line stands already.
         "adjustment": 0,
-        "amount": None if line.amount is None else -line.amount,
         "sentence": f"认定申请 {claim.number} 已作废（{claim.ended_reason}），冲正原记录，不再计入",
         "audited_by": line.audited_by,
-        "reverses": line.id,
         "received_at": received_at,
         "recorded_at": utc_now(),
     }

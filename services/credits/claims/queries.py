@@ -45,7 +45,7 @@ def room(session: Session, actor: Actor, person_id: str | None, category: str) -
         raise NotFound("没有这一认定类别。")
     standing = queries.standing_of(session, actor, person_id)
     edition, today = standing.edition, queries.today()
-    pot, item = edition.pot_of(category, today), edition.item(category)
+    pot, item, unknown = edition.pot_of(category, today), edition.item(category), edition.unknown(category)
     shared = pot.categories if pot else [category]
     mine = [entry for entry in standing.entries if entry.stands and entry.line.category in shared]
     year = ""
@@ -64,6 +64,6 @@ def room(session: Session, actor: Actor, person_id: str | None, category: str) -
         used=sum((entry.counted for entry in mine), rules.ZERO),
         cap=pot.cap_cycle if pot else None,
         pending=sum(entry.line.amount is None for entry in mine),
-        unknown=next((one.words for one in edition.undetermined if one.category == category), ""),
+        unknown=unknown.words if unknown else "",
         year=year,
     )

@@ -10,12 +10,13 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union
 from sqlalchemy.orm import Session, aliased
 
 from services.credits.deliveries import comparing, queries
 from services.credits.deliveries.comparing import Here, There
 from services.credits.deliveries.models import AuditDelivery
+from services.credits.keeping import DISMISSED, WAITING, LateEntry
 from services.credits.models import Audit, LedgerLine, LineKind, UnknownPerson
 from services.credits.queries import CONSUMER
 from shared import outbox
@@ -213,7 +214,6 @@ def _here(session: Session, audit_ids: Sequence[str]) -> dict[str, Here]:
     sums = session.execute(
         select(
             LedgerLine.audit_id,
-            func.count(LedgerLine.result_id.distinct()).filter(earned),
             func.count().filter(stands),
             func.sum(LedgerLine.amount).filter(stands),
             func.count().filter(stands & (LedgerLine.adjustment > 0)),
@@ -226,7 +226,6 @@ def _here(session: Session, audit_ids: Sequence[str]) -> dict[str, Here]:
     )
     found = {
         str(audit_id): Here(
-            posted=posted,
             standing=standing,
             credits=credits or Decimal("0.0"),
             adjusted=bool(adjusted),
@@ -234,10 +233,17 @@ def _here(session: Session, audit_ids: Sequence[str]) -> dict[str, Here]:
             received_at=received_at,
             recorded_at=recorded_at,
         )
-        for audit_id, posted, standing, credits, adjusted, people, received_at, recorded_at in sums
+        for audit_id, standing, credits, adjusted, people, received_at, recorded_at in sums
     }
-    for audit_id, digest in _digests(session, audit_ids).items():
-        found[audit_id] = replace(found[audit_id], digest=digest)
+    kept = select(
+        LateEntry.audit_id, func.count().filter(LateEntry.kind == LineKind.REVERSAL), func.min(LateEntry.received_at)
+    )
+    kept = kept.where(LateEntry.audit_id.in_(audit_ids), LateEntry.state.in_((WAITING, DISMISSED)))
+    for audit_id, counters, received_at in session.execute(kept.group_by(LateEntry.audit_id)):
+        here = found.get(str(audit_id), Here(received_at=received_at))
+        found[str(audit_id)] = replace(here, standing=here.standing - counters)
+    for audit_id, (results, digest) in _results(session, audit_ids).items():
+        found[audit_id] = replace(found.get(audit_id, Here()), posted=results, digest=digest)
     parked = (
         select(ParkedRow.aggregate_id, func.count())
         .where(
@@ -252,19 +258,20 @@ def _here(session: Session, audit_ids: Sequence[str]) -> dict[str, Here]:
     return found
 
 
-def _digests(session: Session, audit_ids: Sequence[str]) -> dict[str, str]:
-    """The results of each audit as plans digests them."""
-    query = (
-        select(LedgerLine.audit_id, LedgerLine.result_id, LedgerLine.attempt)
-        .where(LedgerLine.audit_id.in_(audit_ids), LedgerLine.kind == LineKind.EARNED)
-        .distinct()
-        .order_by(LedgerLine.audit_id, LedgerLine.result_id)
-    )
-    digests = {}
-    rows = session.execute(query.execution_options(yield_per=2000))
+def _results(session: Session, audit_ids: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """The results of each audit, how many and as plans digests them, with those kept for a closed cycle (B6)."""
+    both = [
+        select(model.audit_id, model.result_id, model.attempt).where(
+            model.audit_id.in_(audit_ids), model.kind == LineKind.EARNED
+        )
+        for model in (LedgerLine, LateEntry)
+    ]
+    rows = session.execute(union(*both).order_by("audit_id", "result_id").execution_options(yield_per=2000))
+    found = {}
     for audit_id, group in groupby(rows, key=lambda row: row.audit_id):
-        digest = hashlib.sha256()
+        digest, results = hashlib.sha256(), 0
         for row in group:
             digest.update(f"{row.result_id}:{row.attempt}\n".encode())
-        digests[str(audit_id)] = digest.hexdigest()
-    return digests
+            results += 1
+        found[str(audit_id)] = (results, digest.hexdigest())
+    return found

@@ -46,8 +46,9 @@ class Dispute(Base):
     line_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("ledger_lines.id"))
     result_id: Mapped[str | None] = mapped_column(IdType)
     project_id: Mapped[str | None] = mapped_column(IdType)
-    """None: a training that is missing, and of which no audit has ever come."""
+    """None: a claim, or a training that is missing and of which no audit has ever come."""
     project_number: Mapped[str] = mapped_column(String(40))
+    """Of a claim: the claim's own number, and below its title and its school."""
     project_title: Mapped[str] = mapped_column(String(200))
     organizer_path: Mapped[str | None] = mapped_column(PathType)
     organizer_name: Mapped[str] = mapped_column(String(120))
@@ -67,13 +68,18 @@ class Dispute(Base):
     version: Mapped[int] = mapped_column(Integer, default=1)
     """Raised by every act."""
     remedy: Mapped[str | None] = mapped_column(String(12))
-    """Of one that was upheld: `revoke`, `correct` or `register`."""
+    """Of one that was upheld: a key of `wording.REMEDIES`."""
     answer: Mapped[str | None] = mapped_column(Text)
     answered_by_name: Mapped[str | None] = mapped_column(String(60))
     answered_body: Mapped[str | None] = mapped_column(String(120))
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     settled_line_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("ledger_lines.id"))
     """The line by which the credits were put right; None: not yet, or settled by hand without one."""
+
+    @property
+    def of_claim(self) -> bool:
+        """Whether it is about the line of a recognised claim (T19), whose id is then `result_id`: it has no project."""
+        return self.kind == "line" and self.project_id is None
 
 
 class DisputeAct(Base):

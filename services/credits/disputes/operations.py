@@ -36,8 +36,8 @@ def answer(
     wrong: dict[str, list[str]] = {}
     if len(text.strip()) < 5:
         wrong["text"] = ["请写明答复的理由，不少于 5 个字。"]
-    if upheld and remedy not in wording.REMEDIES:
-        wrong["remedy"] = ["异议成立的，请选择如何更正。"]
+    if upheld and remedy not in wording.remedies_of(dispute):
+        wrong["remedy"] = ["异议成立的，请从列出的更正方式中选择。"]
     if wrong:
         raise Invalid("还不能答复，请按提示补充。", fields=wrong)
     dispute.state = (State.UPHELD if upheld else State.REJECTED).value
@@ -84,7 +84,8 @@ def withdraw(session: Session, actor: Actor, dispute_id: int, version: int, *, t
 def settle(session: Session, actor: Actor, dispute_id: int, version: int, *, line_id: int | None, note: str) -> Dispute:
     """Closes a dispute that was upheld by hand, naming the line that put it right, or saying why there is none.
 
-    Raises `NotAllowed`, `Conflict` unless the correction is awaited, `Invalid` for a line of somebody else.
+    Raises `NotAllowed`, `Conflict` unless the correction is awaited, `Invalid` for a line of somebody else, or one that
+    came of something else.
     """
     dispute = _seen(session, actor, dispute_id, version)
     post = _handler(session, actor, dispute)
@@ -94,8 +95,12 @@ def settle(session: Session, actor: Actor, dispute_id: int, version: int, *, lin
         raise Invalid("没有更正记录的，须写明原因。", fields={"note": ["请写明为何没有更正记录。"]})
     if line_id is not None:
         line = session.get(LedgerLine, line_id)
+        said = ""
         if line is None or line.person_id != dispute.person_id or line.recorded_at <= dispute.opened_at:
             said = "应为该教师在异议提出之后入账的记录编号。"
+        elif not queries.concerns(session, dispute, line):
+            said = f"第 {line_id} 号记录与{_matter(dispute)}无关；没有相关记录的，此项不填，在“说明”中写明原因。"
+        if said:
             raise Invalid("更正记录不对，请核对。", fields={"line_id": [said]})
     _settled(session, dispute, actor, post.body, line_id, note.strip(), post)
     return dispute
@@ -171,6 +176,13 @@ def _handler(session: Session, actor: Actor, dispute: Dispute) -> Post:
     if refused is not None:
         raise NotAllowed(refused)
     return _post(actor, dispute)
+
+
+def _matter(dispute: Dispute) -> str:
+    """What a line must be about to put it right, in words."""
+    if dispute.of_claim:
+        return f"认定申请 {dispute.project_number} 及同一类别的认定"
+    return f"项目 {dispute.project_number}" if dispute.project_number else f"{dispute.held_on} 的培训"
 
 
 def _settled(

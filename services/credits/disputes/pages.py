@@ -14,7 +14,7 @@ from services.credits import queries as credits_queries
 from services.credits.disputes import edge, operations, queries, subjects, wording
 from services.credits.disputes.models import Dispute, State
 from services.credits.disputes.parties import HANDLERS
-from services.credits.disputes.recording import ANSWER_DAYS
+from services.credits.disputes.recording import answer_days
 from services.credits.disputes.schemas import AnswerIn, DisputeIn, ForwardIn, SettleIn, WithdrawIn
 from services.credits.disputes.subjects import Subject
 from shared.actors import Office
@@ -174,7 +174,7 @@ def _form(typed: Mapping[str, str], errors: Mapping[str, list[str]] | None = Non
             errors=errors or {},
             detail=detail,
             labels=LABELS,
-            days=ANSWER_DAYS,
+            days=answer_days(),
         )
 
 

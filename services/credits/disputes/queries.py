@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from sqlalchemy import ColumnElement, Select, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from services.credits import queries
@@ -49,6 +49,11 @@ def of_person(
     """One page of a person's disputes, the newest first; empty for a person whom the actor may not see."""
     mine = visible_disputes(actor).where(Dispute.person_id == person_id)
     return page(session, mine, [Dispute.id], cursor=cursor, limit=limit, descending=True)
+
+
+def has_any() -> ColumnElement[bool]:
+    """Whether there ever was a dispute of the teacher of a query."""
+    return exists().where(Dispute.person_id == PersonCopy.person_id)
 
 
 def of_lines(session: Session, person_id: str) -> Mapping[int, list[Dispute]]:
@@ -120,24 +125,51 @@ def correcting_line(session: Session, dispute: Dispute) -> int | None:
     """The line by which a dispute that was upheld is put right, once it has come; None: not yet.
 
     The newest of the same result or, of a missing training, of that project, that came since the dispute was opened: by
-    an audit since, by a correction of the project, or, where nothing else has come, as a counter-line. What only
-    became final since, or was converted by new rules, is as it was.
+    an audit since, by a correction of the project, or, where nothing else has come, as a counter-line. Of a claim: the
+    counter-line once it is void, or the line of the next claim, as the answer has said. What only became final since,
+    or was converted by new rules, is as it was.
     """
     mine: list[ColumnElement[bool]] = [LedgerLine.person_id == dispute.person_id]
-    if dispute.result_id is not None:
+    anew = or_(LedgerLine.kind == LineKind.REVERSAL, LedgerLine.correction > 0, Audit.audited_at > dispute.opened_at)
+    if dispute.of_claim and dispute.remedy == "reclaim":
+        mine.append(LedgerLine.category == _category(session, dispute))
+        anew = and_(LedgerLine.audit_id.is_(None), LedgerLine.kind == LineKind.EARNED)
+    elif dispute.result_id is not None:
         mine.append(LedgerLine.result_id == dispute.result_id)
     elif dispute.project_number:
         mine.append(Audit.project_number == dispute.project_number)
     else:
         return None
-    anew = or_(LedgerLine.kind == LineKind.REVERSAL, LedgerLine.correction > 0, Audit.audited_at > dispute.opened_at)
     query = (
         select(LedgerLine.id)
-        .join(Audit, Audit.audit_id == LedgerLine.audit_id)
+        .outerjoin(Audit, Audit.audit_id == LedgerLine.audit_id)
         .where(*mine, anew, LedgerLine.recorded_at > dispute.opened_at, LedgerLine.adjustment == 0)
         .order_by(LedgerLine.kind, LedgerLine.id.desc())  # what was earned goes before what was countered
     )
     return session.scalar(query.limit(1))
+
+
+def concerns(session: Session, dispute: Dispute, line: LedgerLine) -> bool:
+    """Whether a line is about what the dispute is about: its project, or its claim or another of the same category.
+
+    Of a missing training whose number nobody knew: one on the day that the teacher named.
+    """
+    if dispute.of_claim:
+        claimed = line.audit_id is None and line.category == _category(session, dispute)
+        return line.result_id == dispute.result_id or claimed
+    audit = session.get(Audit, line.audit_id) if line.audit_id else None
+    if audit is None:
+        return False
+    if dispute.project_id is not None:
+        return audit.project_id == dispute.project_id
+    if dispute.project_number:
+        return audit.project_number == dispute.project_number
+    return audit.held_from <= dispute.held_on <= audit.held_to
+
+
+def _category(session: Session, dispute: Dispute) -> str:
+    """Of the line that the dispute is about."""
+    return session.get_one(LedgerLine, dispute.line_id).category
 
 
 def _length(session: Session, query: Select[Dispute]) -> int:

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
 
+from marshmallow import fields, validate
 from sqlalchemy.orm import Session
 
 from services.credits import in_force
 from services.credits.disputes.models import Dispute, DisputeAct
 from shared.actors import Actor, Post
 from shared.database import utc_now
+from shared.schemas import Schema
+from shared.tables import load_table
 
-ANSWER_DAYS = 15
-"""Calendar days in which a dispute is to be answered: the working calendar is kept by plans, and this limit is ours."""
+TABLE = Path(__file__).parent / "limits.toml"
+
+
+class _LimitsSchema(Schema):
+    answer_days = fields.Integer(required=True, strict=True, validate=validate.Range(1, 365))
+    source = fields.String(required=True, validate=validate.Length(min=1))
+
+
+@cache
+def answer_days() -> int:
+    """Calendar days in which a dispute is to be answered.
+
+    Raises `TableError` when the file does not fit: the service must not start.
+    """
+    return int(load_table(TABLE, _LimitsSchema())["answer_days"])
 
 
 def due_on() -> date:
     """By when a dispute that comes today is to be answered."""
-    return in_force.today() + timedelta(days=ANSWER_DAYS)
+    return in_force.today() + timedelta(days=answer_days())
 
 
 def named(actor: Actor, post: Post | None) -> str:

@@ -38,7 +38,7 @@ class AnswerIn(Schema):
     remedy = fields.String(
         load_default=None,
         validate=validate.OneOf(list(wording.REMEDIES), error="没有这种更正方式。"),
-        metadata={"description": "成立时如何更正：revoke | correct | register"},
+        metadata={"description": "成立时如何更正：revoke | correct | register；认定申请：void | reclaim"},
     )
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager
 
 from services.credits import queries
 from services.credits.models import Audit, LedgerLine
@@ -45,21 +45,24 @@ def line_subject(session: Session, actor: Actor, line_id: int) -> Subject:
     query = (
         queries.visible_people(actor)
         .join(LedgerLine, LedgerLine.person_id == PersonCopy.person_id)
-        .outerjoin(Audit, Audit.audit_id == LedgerLine.audit_id)
+        .outerjoin(LedgerLine.audit)
+        .outerjoin(LedgerLine.claim)
         .where(LedgerLine.id == line_id)
-        .with_only_columns(PersonCopy, LedgerLine, Audit)
+        .with_only_columns(PersonCopy, LedgerLine)
+        .options(contains_eager(LedgerLine.audit), contains_eager(LedgerLine.claim))
     )
     row = session.execute(query).first()
     if row is None:
         raise NotFound()
-    person, line, audit = row
+    person, line = row
+    audit, claim = line.audit, line.claim
     return Subject(
         kind="line",
         person=person,
-        project_number=audit.project_number if audit else "",
-        project_title=audit.project_title if audit else f"第 {line.id} 号记录",
-        organizer_path=audit.organizer_path if audit else None,
-        organizer_name=audit.organizer_name if audit else "",
+        project_number=audit.project_number if audit else claim.number if claim else "",
+        project_title=line.source_title or f"第 {line.id} 号记录",
+        organizer_path=audit.organizer_path if audit else claim.unit_path if claim else None,
+        organizer_name=line.organizer,
         held_on=line.effective_on,
         hours=line.hours,
         line_id=line.id,

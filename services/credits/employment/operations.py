@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from services.credits import in_force, ledger, queries
 from services.credits import operations as credits_operations
+from services.credits.editions import Cycle
 from services.credits.employment.queries import find_exemption
 from services.credits.exempting import EXEMPTIONS
 from services.credits.models import Exemption, FormerUnit
@@ -34,7 +35,7 @@ def enter_exemption(
     """Nothing is asked of somebody for a time, by a document (T17).
 
     Raises `NotFound` outside what the actor may see, `NotAllowed` for a school, and `Invalid` naming the field: an end
-    before its start, or a time in which another exemption holds already.
+    before its start, a start in a closed cycle (B6), or a time in which another exemption holds already.
     """
     person = session.scalar(queries.visible_people(actor).where(PersonCopy.person_id == person_id).with_for_update())
     if person is None:
@@ -44,6 +45,9 @@ def enter_exemption(
         raise NotAllowed("免修由所在县（市、区）的学分管理员登记。")
     if ends_on is not None and ends_on < starts_on:
         raise _wrong("ends_on", "结束日期不能早于开始日期。")
+    closed = _last_closed(session)
+    if closed is not None and starts_on <= closed.end:
+        raise _wrong("starts_on", _is_closed(closed, f"开始日期请填写 {closed.end + timedelta(days=1)} 或之后。"))
     after = or_(Exemption.ends_on.is_(None), Exemption.ends_on >= starts_on)
     before = [Exemption.starts_on <= ends_on] if ends_on else []
     other = session.scalar(select(Exemption).where(Exemption.person_id == person_id, after, *before).limit(1))
@@ -81,6 +85,9 @@ def end_exemption(session: Session, actor: Actor, exemption_id: str, *, ends_on:
         raise Conflict(f"已由{one.ended_by_name}于 {local_time(one.ended_at)} 结束，最后一天为 {one.ends_on}。")
     if ends_on < one.starts_on or (one.ends_on is not None and ends_on > one.ends_on):
         raise _wrong("ends_on", "最后一天须在原定的起止日期之内；要延长，请另行登记一条。")
+    closed = _last_closed(session)
+    if closed is not None and ends_on < closed.end:
+        raise _wrong("ends_on", _is_closed(closed, f"最后一天请填写 {closed.end} 或之后。"))
     one.ends_on, one.ended_by_name, one.ended_at = ends_on, actor.name, utc_now()
     one.ended_reason = reason.strip()
     return one
@@ -97,6 +104,14 @@ def note_people(session: Session, event: PeopleChanged) -> None:
     ]
     ledger.insert_new(session, FormerUnit, moved)
     credits_operations.note_people(session, event)
+
+
+def _last_closed(session: Session) -> Cycle | None:
+    return next(iter(in_force.closed_cycles(session).values()), None)
+
+
+def _is_closed(cycle: Cycle, do: str) -> str:
+    return f"{cycle.title}已于 {cycle.closes_on} 关闭，不再变动；{do}"
 
 
 def _wrong(field: str, sentence: str) -> Invalid:

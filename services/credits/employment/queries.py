@@ -78,6 +78,11 @@ def people_of(session: Session, ids: Sequence[str]) -> Mapping[str, tuple[Person
 # Who has left --------------------------------------------------------------------------------------------------------
 
 
+def has_moved() -> ColumnElement[bool]:
+    """Whether the teacher of a query has `former_units`."""
+    return exists().where(FormerUnit.person_id == PersonCopy.person_id)
+
+
 def former_units(session: Session, person_id: str) -> list[tuple[FormerUnit, UnitCopy | None]]:
     """Where somebody was before, the last one first."""
     query = select(FormerUnit, UnitCopy).outerjoin(UnitCopy, UnitCopy.path == FormerUnit.unit_path)

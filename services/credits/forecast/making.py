@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from services.credits import words
+from services.credits import files, words
 from services.credits.forecast.models import MadeForecast
 from services.credits.forecast.outlook import is_open, pots_at
 from services.credits.forecast.queries import BEYOND, SHORT, Chosen, Forecast, Row, forecast
@@ -19,7 +19,6 @@ from shared.database import utc_now
 from shared.directory import UnitCopy
 from shared.events.credits import ForecastMade
 from shared.events.plans import Bucket
-from shared.file_store import FileStore
 from shared.jobs import Job
 from shared.paging import MAX_PAGE_SIZE
 from shared.ui.filters import local_date, local_time
@@ -53,11 +52,6 @@ class _Sums:
         self.beyond_credits += beyond
 
 
-def store(data_dir: Path) -> FileStore:
-    """Where the workbooks of this service are kept."""
-    return FileStore(data_dir / "credits-files")
-
-
 def file_name(made: MadeForecast) -> str:
     """What the workbook is called where it is saved."""
     return f"学分预判名单-{made.unit_name}-{local_date(made.made_at)}.xlsx"
@@ -77,7 +71,7 @@ def assumption(found: Forecast) -> str:
     open_to_all += [f"{items}每学年各计一次"] if items else []
     return (
         f"按 {found.day.isoformat()} 的学分记录，到周期结束（{found.cycle.end.isoformat()}）："
-        f"{'；'.join([*open_to_all, '本学年已通过的本校方案'])}，都按最多计；"
+        f"{'；'.join([*open_to_all, '本学年已通过的本校方案（含中心校联合申报的方案）'])}，都按最多计；"
         "国培、省培、市县级培训和各类冲抵取决于名额和个人情况，不作预测。"
     )
 
@@ -111,7 +105,7 @@ def make(job: Job) -> None:
         path = Path(folder) / "forecast.xlsx"
         with path.open("wb") as file:
             workbook(file, [("预判名单", COLUMNS, written()), ("说明", {"项目": 16, "内容": 80}, about())])
-        sha256, content = store(job.context.settings.data_dir).put_file(path), path.read_bytes()
+        sha256, content = files.store(job.context.settings.data_dir).put_file(path), path.read_bytes()
     basis = (
         f"{assumption(found)}名单上 {told.people} 人合计还差 {words.credits(told.lacking)} 学分；"
         f"其中 {told.beyond} 人按上限也达不到，仍差 {words.credits(told.beyond_credits)} 学分。"

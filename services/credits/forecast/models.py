@@ -1,15 +1,15 @@
-"""The table of forecasts that were made: a list as it was on its day, in a workbook."""
+"""Tables of forecasts that were made, each a list as it was on its day, and of who took one away."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Boolean, Index, Integer, SmallInteger, String, Text
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, SmallInteger, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from services.credits.models import Base
-from shared.database import Hundredths, IdType, PathType, UtcDateTime
+from shared.database import Hundredths, IdType, PathType, UtcDateTime, new_id
 
 
 class MadeForecast(Base):
@@ -41,3 +41,18 @@ class MadeForecast(Base):
     sha256: Mapped[str | None] = mapped_column(String(64))
     """The workbook in the file store."""
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class ForecastDownload(Base):
+    """Somebody took a list away: names of teachers left the platform."""
+
+    __tablename__ = "forecast_downloads"
+    __table_args__ = (Index("ix_forecast_downloads_forecast_id_id", "forecast_id", "id"),)
+
+    id: Mapped[str] = mapped_column(IdType, primary_key=True, default=new_id)
+    forecast_id: Mapped[str] = mapped_column(ForeignKey("forecasts.id"))
+    by: Mapped[str] = mapped_column(IdType)
+    by_name: Mapped[str] = mapped_column(String(60))
+    body: Mapped[str] = mapped_column(String(120))
+    """On whose behalf."""
+    at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,4 +1,4 @@
-"""What changes: a list is asked for as a workbook, or with it a county starts its fallback scheme (FAQ-Q11)."""
+"""What changes: a list is asked for as a workbook and taken away; a county starts its fallback scheme (FAQ-Q11)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from datetime import timedelta
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from services.credits import files
 from services.credits.editions import school_year_title
-from services.credits.forecast.models import MadeForecast
+from services.credits.forecast.models import ForecastDownload, MadeForecast
 from services.credits.forecast.queries import ADMINS, SHORT, Chosen, forecast
 from shared.actors import Actor, Level, Office
 from shared.database import new_id, under_any, utc_now
-from shared.errors import Conflict, Invalid, NotAllowed, NotFound
+from shared.errors import Invalid, NotAllowed, NotFound
 from shared.events.plans import Bucket
 from shared.jobs import run_later
 
@@ -29,13 +30,16 @@ def visible(actor: Actor) -> Select[MadeForecast]:
     return select(MadeForecast).where(under_any(MadeForecast.unit_path, areas))
 
 
-def find(session: Session, actor: Actor, forecast_id: str) -> MadeForecast:
-    """One of them, ready. Raises `NotFound`, and `Conflict` while it is being made."""
+def note_download(session: Session, actor: Actor, forecast_id: str) -> MadeForecast:
+    """Records that the actor takes a list away. Raises `NotFound`, and `Conflict` where its file is not there."""
     made = session.scalar(visible(actor).where(MadeForecast.id == forecast_id))
-    if made is None:
+    post = actor.post_over(made.unit_path, *ADMINS) if made else None
+    if made is None or post is None:
         raise NotFound()
-    if made.sha256 is None:
-        raise Conflict("名单还没有生成完毕，请稍后再下载。")
+    files.need_file(made)
+    session.add(
+        ForecastDownload(forecast_id=made.id, by=actor.account_id, by_name=actor.name, body=post.body, at=utc_now())
+    )
     return made
 
 

@@ -9,8 +9,9 @@ from marshmallow import ValidationError
 from sqlalchemy import select
 from werkzeug.wrappers import Response as AnyResponse
 
+from services.credits import files
 from services.credits.forecast import making, operations, queries
-from services.credits.forecast.models import MadeForecast
+from services.credits.forecast.models import ForecastDownload, MadeForecast
 from services.credits.forecast.queries import BEYOND, SHORT, Chosen
 from services.credits.forecast.schemas import ListIn, chosen_of
 from shared.actors import Level, Office
@@ -18,7 +19,7 @@ from shared.errors import Invalid, NotAllowed, NotFound
 from shared.events.plans import Bucket
 from shared.jobs import JobRow
 from shared.paging import page
-from shared.web import actor, allow, once, reading, runtime
+from shared.web import actor, allow, once, reading, repeatable, runtime, transaction
 from shared.workbooks import XLSX
 
 bp = Blueprint("forecast_pages", __name__, url_prefix="/credits/forecast")
@@ -63,7 +64,14 @@ def made() -> str:
         rows = page(session, operations.visible(actor()), [MadeForecast.id], cursor=cursor, limit=20, descending=True)
         unfinished = [row.job_id for row in rows.items if row.job_id and row.finished_at is None]
         jobs = {job.id: job for job in session.scalars(select(JobRow).where(JobRow.id.in_(unfinished)))}
-        return render_template("credits/forecast/made.html", rows=rows, jobs=jobs, titles=making.TITLES)
+        return render_template(
+            "credits/forecast/made.html",
+            rows=rows,
+            taken=files.taken(session, ForecastDownload.forecast_id, [row.id for row in rows.items]),
+            removed=files.removed,
+            jobs=jobs,
+            titles=making.TITLES,
+        )
 
 
 @bp.post("/made")
@@ -94,14 +102,15 @@ def start_scheme() -> AnyResponse:
         return tx.redirect(url_for(".made"))
 
 
-@bp.get("/made/<forecast_id>/list.xlsx")
+@bp.post("/made/<forecast_id>/downloads")
 @allow(*queries.ADMINS)
+@repeatable("每次下载各记一次")
 def download(forecast_id: str) -> Response:
-    """A list as a file."""
-    with reading() as session:
-        one = operations.find(session, actor(), forecast_id)
+    """A list as a file; that somebody takes it away is recorded first."""
+    with transaction() as session:
+        one = operations.note_download(session, actor(), forecast_id)
         sha256, name = str(one.sha256), making.file_name(one)
-    content = making.store(runtime().settings.data_dir).get(sha256)
+    content = files.store(runtime().settings.data_dir).get(sha256)
     return send_file(io.BytesIO(content), mimetype=XLSX, as_attachment=True, download_name=name)
 
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, case, cast, func, literal, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Integer, Select, String, and_, case, cast, func, literal, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from services.credits import listing, people, queries
@@ -24,7 +24,7 @@ from services.credits.forecast.outlook import is_open, pots_at, years_left
 from services.credits.models import ApprovedPlan, LedgerLine, LineKind
 from services.credits.standing import lacking, total
 from services.credits.standings.models import StoredStanding
-from shared.actors import Actor, Level, Office
+from shared.actors import Actor, Level, Office, ancestors
 from shared.database import Hundredths, under
 from shared.directory import PersonCopy, UnitCopy
 from shared.errors import NotFound
@@ -87,7 +87,7 @@ class Forecast:
     cycle: Cycle
     day: date
     plans: dict[str, Decimal]
-    """School -> credits that its approved plans of this school year give."""
+    """School -> credits that its approved plans of this school year give, its own and those that cover it."""
 
     @cached_property
     def _figures(self) -> Any:
@@ -254,16 +254,22 @@ def choices(session: Session, actor: Actor, path: str | None) -> list[tuple[str,
 
 
 def _planned(session: Session, unit: UnitCopy, year: int) -> dict[str, Decimal]:
-    """School -> credits of the items of its plans that are in force this school year."""
-    query = select(ApprovedPlan.unit_path, ApprovedPlan.items).where(
-        under(ApprovedPlan.unit_path, unit.path),
+    """School -> credits of the items of its plans that are in force this school year, joint ones included (FAQ-Q14).
+
+    A central school speaks for schools of its own county: the plan of a school may be another's.
+    """
+    county = unit.path if unit.level == Level.COUNTY else list(ancestors(unit.path))[1]
+    query = select(ApprovedPlan.unit_path, ApprovedPlan.covers, ApprovedPlan.items).where(
+        under(ApprovedPlan.unit_path, county),
+        or_(under(ApprovedPlan.unit_path, unit.path), cast(ApprovedPlan.covers, String) != "[]"),
         ApprovedPlan.kind == "school_plan",
         ApprovedPlan.school_year == school_year_title(year),
         ApprovedPlan.ended_at.is_(None),
     )
     found: dict[str, Decimal] = defaultdict(Decimal)
-    for path, items in session.execute(query):
-        found[path] += sum((Decimal(item["credits"]) for item in items), Decimal(0))
+    for path, covers, items in session.execute(query):
+        for school in {path, *covers}:
+            found[school] += sum((Decimal(item["credits"]) for item in items), Decimal(0))
     return dict(found)
 
 

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session, contains_eager
 
 from services.credits import ledger, queries
@@ -77,6 +77,11 @@ def of_person(
     query = _shown().where(PublicResult.person_id == person_id)
     found = page(session, query, KEYS, cursor=cursor, limit=limit)
     return Page(_worked_out(session, found.items), found.next)
+
+
+def has_any() -> ColumnElement[bool]:
+    """Whether the teacher of a query has results that are 公示中."""
+    return _shown().where(PublicResult.person_id == PersonCopy.person_id).exists()
 
 
 def find_provisional(session: Session, actor: Actor, result_id: str) -> Provisional:

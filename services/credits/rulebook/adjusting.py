@@ -49,8 +49,8 @@ class Anew:
         return any(getattr(self.line, name) != self.row[name] for name in COMPARED)
 
 
-def standing(cycle: int, edition_id: str, *where: ColumnElement[bool]) -> Select[Any]:
-    """Lines of a cycle that stand by another edition than that one, with audit, corrected facts, and claim."""
+def standing(cycle: int, *where: ColumnElement[bool]) -> Select[Any]:
+    """Lines of a cycle that stand, with audit, corrected facts, and claim."""
     counter = aliased(LedgerLine)
     corrected = (ProjectCorrection.project_id == Audit.project_id) & (
         ProjectCorrection.correction == LedgerLine.correction
@@ -64,7 +64,6 @@ def standing(cycle: int, edition_id: str, *where: ColumnElement[bool]) -> Select
             or_(Audit.audit_id.is_not(None), RecognisedClaim.claim_id.is_not(None)),
             LedgerLine.cycle == cycle,
             LedgerLine.kind == LineKind.EARNED,
-            LedgerLine.edition != edition_id,
             ~select(counter.id).where(counter.reverses == LedgerLine.id).exists(),
             *where,
         )
@@ -130,9 +129,9 @@ def adjust_chunk(session: Session, number: int) -> int:
     published = session.get_one(PublishedEdition, number, with_for_update=True)
     editions = in_force.editions(session)
     cycle = _cycle(editions, published)
-    ahead = standing(cycle.number, published.id, LedgerLine.id > published.adjusted_to)
+    ahead = _ahead(cycle, published)
     found = session.execute(ahead.order_by(LedgerLine.id).limit(CHUNK)).all()
-    if not found:
+    if not found or cycle.closed(in_force.today()):  # what is closed stays as it is, however late the job (B6)
         published.adjusted_at = published.adjusted_at or utc_now()
         return 0
     ledger.lock_projects(session, *[claim.claim_id if claim else audit.project_id for _, audit, _, claim in found])
@@ -150,8 +149,12 @@ def adjust_chunk(session: Session, number: int) -> int:
 
 def _left(session: Session, published: PublishedEdition) -> int:
     cycle = _cycle(in_force.editions(session), published)
-    query = standing(cycle.number, published.id, LedgerLine.id > published.adjusted_to)
-    return int(session.scalar(query.with_only_columns(func.count())) or 0)
+    return int(session.scalar(_ahead(cycle, published).with_only_columns(func.count())) or 0)
+
+
+def _ahead(cycle: Cycle, published: PublishedEdition) -> Select[Any]:
+    """The lines that are still to be looked at: what is converted by the edition itself needs no adjustment."""
+    return standing(cycle.number, LedgerLine.edition != published.id, LedgerLine.id > published.adjusted_to)
 
 
 def _cycle(editions: Editions, published: PublishedEdition) -> Cycle:
@@ -163,14 +166,12 @@ def _cycle(editions: Editions, published: PublishedEdition) -> Cycle:
 
 def _counter(one: Anew, published: PublishedEdition, editions: Editions, received_at: datetime) -> dict[str, Any]:
     line = one.line
-    return {name: getattr(line, name) for name in ledger.COPIED} | {
+    return ledger.countered(line) | {
         "kind": LineKind.REVERSAL.value,
         "correction": line.correction,
         "adjustment": published.number,
-        "amount": None if line.amount is None else -line.amount,
         "sentence": f"{_words(one, published, editions)}，冲回{operations.named(line)}，另行重新折算",
         "audited_by": published.published_by,
-        "reverses": line.id,
         "received_at": received_at,
         "recorded_at": utc_now(),
     }

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from itertools import product
 from typing import Any
 
 from marshmallow import ValidationError
@@ -30,6 +31,7 @@ LEVEL_TITLES = {
 }  # fmt: skip
 RANK_TITLES = {
     "bachelor": "本科", "master": "硕士", "doctor": "博士", "first": "一等奖", "second": "二等奖", "third": "三等奖",
+    "other": "其他奖项", "host": "主持人", "member": "参与者",
 }  # fmt: skip
 MINIMUMS = {
     "coordinated": ("统筹培训每周期", "R-03"),
@@ -37,13 +39,22 @@ MINIMUMS = {
     "total": ("合计每周期", "R-02"),
     "per_year": ("每学年", "R-08"),
 }
+ALL = [(ANY, ANY)]
+"""One figure for all of a category."""
 ASKED: dict[str, list[tuple[str, str]]] = {
     "degree_upgrade": [(ANY, rank) for rank in ("bachelor", "master", "doctor")],
-    "competition_award": [(level, rank) for level in LEVELS for rank in ("first", "second", "third")],
+    "competition_award": list(product(LEVELS[:-1], ("first", "second", "third", "other"))),
+    "pre_service_teaching_duty": ALL,
+    "in_service_training_duty": ALL,
+    "research_project": [*ALL, *product(LEVELS[:-1], ("host", "member"))],
+    "studio_two_years": [*ALL, *product(LEVELS, (ANY,))],
+    "paper": [*ALL, *product(LEVELS[:2], (ANY,))],
 }
-"""Category -> (level, rank) of the awards that its table will name; one for all in the other categories."""
+"""Category -> (level, rank) of what may be claimed (U-03 to U-06): its table may name each, or one for all."""
 TIMED = {"full_staff_training": ("全员培训", "1.3")}
 """Open categories whose hours convert once their ceiling is known (U-02)."""
+CEILINGS = TIMED | {"competition_award": ("专业竞赛获奖", "R-55")}
+"""Categories that may get a ceiling that nobody knows yet (U-02, U-04)."""
 SHARES = {
     "national_provincial": ("国培、省培", ["national", "provincial"]),
     "district": ("设区市级", ["district"]),
@@ -121,20 +132,21 @@ def _slots(content: Content) -> Iterator[Slot]:
 
 
 def _shares(content: Content) -> Iterator[Slot]:
-    found = content.get("partitions", [])
-    for partition in found:
-        for group in partition["groups"]:
-            key, title = f"partitions.{partition['id']}.{group['id']}", f"{partition['title']}：{group['title']}"
-            yield _slot(key, "最低要求", title, "学分", "R-07", group.get("minimum"))
-    if not any(partition["id"] == "levels" for partition in found):
-        for name, (title, _) in SHARES.items():
-            yield _slot(f"partitions.levels.{name}", "最低要求", f"统筹培训分级：{title}", "学分", "R-07", None)
+    known = {
+        (partition["id"], group["id"]): (f"{partition['title']}：{group['title']}", group["minimum"])
+        for partition in content.get("partitions", [])
+        for group in partition["groups"]
+    }
+    asked = {("levels", name): (f"统筹培训分级：{title}", None) for name, (title, _) in SHARES.items()}
+    for (partition_id, group_id), (title, minimum) in (asked | known).items():
+        yield _slot(f"partitions.{partition_id}.{group_id}", "最低要求", title, "学分", "R-07", minimum)
 
 
 def _ceilings(content: Content) -> Iterator[Slot]:
     pots = {pot["id"]: pot for pot in content.get("pots", [])}
-    for category, (title, rule) in TIMED.items():
-        if category not in pots and any(category == one["category"] for one in content.get("undetermined", [])):
+    ruled = {category for pot in pots.values() for category in pot["categories"]}
+    for category, (title, rule) in CEILINGS.items():
+        if category not in ruled:
             pots[category] = {"title": title, "rule": rule}
     for name, pot in pots.items():
         for cap, span in (("cap_year", "每学年"), ("cap_cycle", "每周期")):
@@ -143,18 +155,19 @@ def _ceilings(content: Content) -> Iterator[Slot]:
 
 
 def _awards(content: Content) -> Iterator[Slot]:
-    known = {(one["category"], one.get("level", ANY), one.get("rank", ANY)): one for one in content.get("awards", [])}
-    every = dict(known)
-    for one in content.get("undetermined", []):
-        category = one["category"]
-        if category not in TIMED:
-            every |= {(category, *asked): {} for asked in ASKED.get(category, [(ANY, ANY)])} | known
+    every = {(category, *asked): None for category in ASKED for asked in ASKED[category]} | _awarded(content)
     for category, level, rank in sorted(every, key=lambda one: one[0]):
         of = [LEVEL_TITLES.get(level, level)] * (level != ANY) + [RANK_TITLES.get(rank, rank)] * (rank != ANY)
         title = " ".join([words.category(category), *of])
         rule = "R-55" if category in content.get("offsets", []) else "R-56"
         key = f"awards.{category}.{level}.{rank}"
-        yield _slot(key, "冲抵与认定", title, "学分", rule, every[category, level, rank].get("credits"))
+        yield _slot(key, "冲抵与认定", title, "学分", rule, every[category, level, rank])
+
+
+def _awarded(content: Content) -> dict[tuple[str, str, str], Mapping[str, Any] | None]:
+    """(category, level, rank) -> the credits of the awards that are known."""
+    awards = content.get("awards", [])
+    return {(one["category"], one.get("level", ANY), one.get("rank", ANY)): one["credits"] for one in awards}
 
 
 def _slot(key: str, section: str, title: str, unit: str, rule: str, present: Mapping[str, Any] | None) -> Slot:
@@ -172,7 +185,7 @@ def faults(content: Content, typed: Mapping[str, Mapping[str, str]]) -> dict[str
         value = figure.get("value", "")
         if value and (sentence := _value_fault(key, value)):
             wrong[f"{key}.value"] = [sentence]
-        if not value and slot.present is not None and not slot.key.startswith(("minimums.", "pots.")):
+        if not value and slot.present is not None and not _may_be_withdrawn(key):
             wrong[f"{key}.value"] = ["已有数值的项目不能留空；请填写新的数值。"]
         source = figure.get("source", "").strip()
         if len(source) < 2 or len(source) > 200:
@@ -182,6 +195,12 @@ def faults(content: Content, typed: Mapping[str, Mapping[str, str]]) -> dict[str
         if figure.get("grade") not in GRADES:
             wrong[f"{key}.grade"] = ["请选择依据等级。"]
     return wrong
+
+
+def _may_be_withdrawn(key: str) -> bool:
+    """Whether a known figure may become unknown again: not where hours convert because it is known."""
+    kind, name = key.split(".")[:2] if "." in key else (key, "")
+    return kind == "minimums" or (kind == "pots" and name not in TIMED)
 
 
 def _value_fault(key: str, value: str) -> str | None:
@@ -207,9 +226,17 @@ def applied(content: Content, figures: Mapping[str, Mapping[str, str]]) -> Conte
             value = words.plain(Decimal(figure["value"]))
             told = {"value": value, "rule": known[key].rule, "grade": figure["grade"], "source": figure["source"]}
         _put(made, key, told)
-    settled = {award["category"] for award in made.get("awards", [])} | {pot["id"] for pot in made.get("pots", [])}
-    still_open = [one for one in made.get("undetermined", []) if one["category"] not in settled]
+    still_open = [one for one in made.get("undetermined", []) if not _is_settled(made, one["category"])]
     return made | {"undetermined": still_open}
+
+
+def _is_settled(content: Content, category: str) -> bool:
+    """Whether nothing that is asked of an open category is unknown any more: one for all may be told, or each."""
+    if category in TIMED:
+        return any(category in pot["categories"] for pot in content.get("pots", []))
+    known = {(level, rank) for of, level, rank in _awarded(content) if of == category}
+    each = [place for place in ASKED.get(category, ALL) if place not in ALL] or ALL
+    return all(known & {(level, rank), (ANY, rank), (level, ANY), (ANY, ANY)} for level, rank in each)
 
 
 def checked(content: Content) -> dict[str, list[str]]:
@@ -253,7 +280,7 @@ def _put(content: Content, key: str, figure: dict[str, Any] | None) -> None:
         _row(content, "items", {"category": place[0]})[place[1]] = figure
     elif kind == "pots":
         pot = _row(content, "pots", {"id": place[0]})
-        pot.setdefault("title", TIMED.get(place[0], (place[0], ""))[0])
+        pot.setdefault("title", CEILINGS.get(place[0], (place[0], ""))[0])
         pot.setdefault("categories", [place[0]])
         flag = pot.get(place[1], {}).get("flag") or f"CAPPED_{place[0]}_{place[1].removeprefix('cap_')}".upper()
         _set(pot, place[1], figure and figure | {"flag": flag})

@@ -188,9 +188,9 @@ def made(session: Session, draft: EditionDraft) -> PublishedEdition:
 
 
 def _have_judged(session: Session, published: PublishedEdition) -> None:
-    """Everybody's stored standing of the running cycle is computed anew on the day from which it is judged by this."""
+    """Everybody's stored standing of the cycle that it judges is computed anew: now, or on the day of its effect."""
     found = in_force.editions(session).cycle_at(published.effective_from)
-    if published.reach == Reach.FORWARD or found is None:
+    if found is None or found[0].id != published.id:
         return
     begins = datetime.combine(published.effective_from, datetime.min.time(), CHINA)
     recompute_later(session, found[1].number, not_before=begins)

@@ -1,28 +1,28 @@
 """What a draft would change, over the whole province (N5): per area who becomes met and who ceases to be, and samples.
 
 Sums come from the statement of every standing, by the edition that judges now and by the draft. Where the draft
-reaches back, the lines are converted anew into a database that lives in memory and are summed up there by the same
-statement: the ledger is only read.
+reaches back, the lines are converted anew into a database that lives in memory (`foreseen.py`) and are summed up there
+by the same statement: the ledger is only read.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import NullPool, create_engine, delete, func, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
 
 from services.credits import in_force, ledger, policies, queries
 from services.credits.editions import Cycle, Edition, Editions, Reach
 from services.credits.judgement import BucketSum, Status, judge
-from services.credits.models import Audit, LedgerLine, LineKind, ProjectCorrection, RecognisedClaim
-from services.credits.rulebook import adjusting, operations
+from services.credits.people import exemptions_of, person_facts
+from services.credits.rulebook import operations
+from services.credits.rulebook.foreseen import Foreseen, foreseen
 from services.credits.rulebook.models import DRAFT, EditionDraft, PreviewedPerson
 from shared.actors import Level, ancestors
 from shared.database import utc_now
@@ -31,7 +31,7 @@ from shared.errors import Conflict
 from shared.events.plans import Bucket
 from shared.jobs import Job
 
-CHUNK = 2000
+CHUNK = 1000
 """People looked at together."""
 SAMPLES = 20
 CHANGES = {"met": "变为已达标", "unmet": "不再达标", "other": "其他状态变化", "credits": "仅学分变化"}
@@ -46,8 +46,10 @@ class Compared:
     after: Edition
     cycle: Cycle
     day: date
-    anew: Editions | None
-    """The editions by which its lines are converted anew; None: they stay as they are."""
+    future: Editions
+    """The editions with the draft."""
+    anew: bool
+    """Whether the lines of the cycle are converted anew by them; otherwise they stay as they are."""
 
 
 @dataclass(slots=True)
@@ -79,10 +81,10 @@ def preview(job: Job) -> None:
         total = int(session.scalar(select(func.count()).select_from(PersonCopy).where(PersonCopy.active)) or 0)
     samples: list[dict[str, Any]] = []
     done, last = 0, ""
-    with _memory() as memory:
+    with foreseen(compared.future, compared.cycle) as then:
         while True:
             with job.database.reading() as session:
-                rows, last, seen = _chunk(session, memory, compared, areas, draft_id, last)
+                rows, last, seen = _chunk(session, then, compared, areas, draft_id, last)
             if not seen:
                 break
             with job.database.transaction() as session:
@@ -119,10 +121,9 @@ def _compared(session: Session, draft: EditionDraft) -> Compared:
     after = future.cycle_at(day)
     if found is None or after is None:
         raise Conflict("施行日期不在任何培训周期之内。")
-    anew = future if row.reach == Reach.CYCLE_START else None
     cycle, decisions = found[1], in_force.rules(session).decisions
     before, later = (policies.settled(edition, decisions, cycle, day) for edition in (found[0], after[0]))
-    return Compared(before, later, cycle, day, anew)
+    return Compared(before, later, cycle, day, future, anew=row.reach == Reach.CYCLE_START)
 
 
 def _areas(session: Session) -> dict[str, Area]:
@@ -136,7 +137,7 @@ def _areas(session: Session) -> dict[str, Area]:
 
 
 def _chunk(
-    session: Session, memory: Session, compared: Compared, areas: dict[str, Area], draft_id: str, after: str
+    session: Session, then: Foreseen, compared: Compared, areas: dict[str, Area], draft_id: str, after: str
 ) -> tuple[list[dict[str, Any]], str, int]:
     """Rows of who is changed among the next people, the last one's id, and how many were looked at."""
     join = select(PersonCopy, UnitCopy).outerjoin(UnitCopy, UnitCopy.path == PersonCopy.unit_path)
@@ -148,14 +149,14 @@ def _chunk(
         return [], after, 0
     before = _sums(session, compared.before, compared.cycle, ids)
     source = session
-    if compared.anew is not None:
-        _convert(session, memory, compared.anew, compared.cycle, ids)
-        source = memory
+    if compared.anew:
+        then.fill(session, ids)
+        source = then.session
     later = _sums(source, compared.after, compared.cycle, ids)
-    exempted = queries.exemptions_of(session, ids)
+    exempted = exemptions_of(session, ids)
     rows = []
     for person, unit in people:
-        facts = queries.person_facts(person, unit, exempted.get(person.person_id, ()))
+        facts = person_facts(person, unit, exempted.get(person.person_id, ()))
         was, will = (
             judge(facts, sums, edition, compared.cycle, compared.day, groups=groups)
             for edition, (sums, groups) in (
@@ -209,47 +210,6 @@ def _area_of(unit_path: str, areas: dict[str, Area]) -> Area:
     return found or areas.setdefault(unit_path, Area(unit_path, "其他单位"))
 
 
-def _convert(session: Session, memory: Session, editions: Editions, cycle: Cycle, ids: Sequence[str]) -> None:
-    """Fills the database in memory with the standing lines of these people, as they would be."""
-    counter, table = aliased(LedgerLine), cast(Any, LedgerLine.__table__)
-    corrected = (ProjectCorrection.project_id == Audit.project_id) & (
-        ProjectCorrection.correction == LedgerLine.correction
-    )
-    query = (
-        select(LedgerLine, Audit, ProjectCorrection.facts, RecognisedClaim)
-        .outerjoin(Audit, Audit.audit_id == LedgerLine.audit_id)
-        .outerjoin(ProjectCorrection, corrected)
-        .outerjoin(RecognisedClaim, RecognisedClaim.claim_id == LedgerLine.result_id)
-        .where(
-            LedgerLine.cycle == cycle.number,
-            LedgerLine.kind == LineKind.EARNED,
-            LedgerLine.person_id.in_(ids),
-            ~select(counter.id).where(counter.reverses == LedgerLine.id).exists(),
-        )
-    )
-    found = session.execute(query).all()
-    converted = adjusting.anew(editions, [one for one in found if one[1] is not None or one[3] is not None])
-    by_id = {one.line.id: one.row for one in converted if one.changed}
-    names = [column.key for column in table.columns]
-    rows = [{name: getattr(line, name) for name in names} | _known(by_id.get(line.id, {}), names) for line, *_ in found]
-    memory.execute(delete(table))
-    if rows:
-        memory.execute(table.insert(), rows)
-
-
-def _known(row: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name in names}
-
-
-@contextmanager
-def _memory() -> Iterator[Session]:
-    """An empty ledger in memory."""
-    engine = create_engine("sqlite://", poolclass=NullPool)
-    with engine.connect() as connection, Session(connection) as session:
-        cast(Any, LedgerLine.__table__).create(connection)
-        yield session
-
-
 def _order(draft_id: str, row: dict[str, Any]) -> str:
     """Anybody can draw the samples again: the first by SHA-256 of the draft and the person."""
     return hashlib.sha256(f"{draft_id}{row['person_id']}".encode()).hexdigest()
@@ -266,7 +226,7 @@ def _told(compared: Compared, areas: dict[str, Area]) -> dict[str, Any]:
     return {
         "cycle": compared.cycle.title,
         "day": compared.day.isoformat(),
-        "touched": compared.before.id != compared.after.id or compared.anew is not None,
+        "touched": compared.before.id != compared.after.id or compared.anew,
         "total": every.as_json(),
         "areas": [area.as_json() for area in areas.values() if area.people],
     }

@@ -75,9 +75,8 @@ def refresh(session: Session, lines: Iterable[tuple[int | None, str]]) -> None:
 def refresh_some(session: Session, edition: Edition, cycle: Cycle, some: Some) -> int:
     """The same for all of some people, with lines or without; returns how many standings have changed.
 
-    Nobody writes lines meanwhile: those who do hold the lock of the rules in common.
+    The caller holds the lock of the rules, so that nobody writes lines meanwhile: those who do hold it in common.
     """
-    in_force.lock_rules(session)
     _compile_nothing(session)
     changed = [_stored(session, edition, cycle, some), _of_nothing(session, edition, cycle, some)]
     counted = {"preserve_rowcount": True}
@@ -169,9 +168,11 @@ def _of_nothing(session: Session, edition: Edition, cycle: Cycle, some: Some, *,
     right = and_(
         StoredStanding.edition == edition.id, or_(not_(empty), StoredStanding.shortfall == nothing["shortfall"])
     )
-    lines = select(LedgerLine.person_id).where(LedgerLine.cycle == cycle.number, some(LedgerLine.person_id))
-    left_out = [held, lines] if only_missing else [held.where(right)]
-    people = except_(select(PersonCopy.person_id).where(some(PersonCopy.person_id)), *left_out).subquery("people")
+    left_out = held if only_missing else held.where(right)
+    rest = except_(select(PersonCopy.person_id).where(some(PersonCopy.person_id)), left_out).subquery("rest")
+    # Asked one by one, of the few who are left: the database would otherwise read everybody's lines for it.
+    line = select(LedgerLine.id).where(LedgerLine.cycle == cycle.number, LedgerLine.person_id == rest.c.person_id)
+    people = select(rest.c.person_id).where(line.limit(1).scalar_subquery().is_(None)).subquery("people")
     values = {name: literal(value, getattr(StoredStanding, name).type) for name, value in nothing.items()}
     statement = _insert(session, cycle, select(people), values)
     if only_missing:

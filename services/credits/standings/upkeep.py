@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from sqlalchemy import and_, func, select, true
@@ -13,7 +14,7 @@ from services.credits.editions import Cycle, Edition
 from services.credits.standings import operations
 from services.credits.standings.models import StoredStanding
 from services.credits.standings.operations import Some
-from shared.database import under
+from shared.database import Database, under
 from shared.directory import PersonCopy
 from shared.jobs import Job, JobRow
 from shared.logs import get_logger
@@ -21,27 +22,40 @@ from shared.logs import get_logger
 log = get_logger(__name__)
 
 STRETCH = 25_000
-"""People of one transaction: those who write lines wait as long as it takes."""
+"""People of one statement: those who write lines wait as long as it takes."""
+HANDS = {"postgresql": 2}
+"""Dialect -> stretches that are computed at once: one statement keeps one processor busy. SQLite has one writer."""
 
 
 def recompute(job: Job) -> None:
     """Stores what is computed for everybody in a cycle, or in an area of it; what is right already is not written.
 
-    Each stretch is a transaction of its own and may come again: killed and started anew, the job goes on where it was.
+    Each stretch may come again: killed and started anew, the job goes on where it was.
     """
     number, area = int(job.arguments["cycle"]), job.arguments.get("area")
     with job.database.reading() as session:
         total, done = _count(session, area), session.get_one(JobRow, job.id).done
         stretches = list(_stretches(session, area, done))
     changed = 0
-    for some, people in stretches:
-        with job.database.transaction() as session:
+    hands = HANDS.get(job.database.engine.dialect.name, 1)
+    for start in range(0, len(stretches), hands):
+        first, *others = [some for some, _ in stretches[start : start + hands]]
+        # The others end before the transaction does that keeps writers of lines away.
+        with job.database.transaction() as session, ThreadPoolExecutor(hands) as pool:
+            in_force.lock_rules(session)
             found = in_force.editions(session).cycle(number, in_force.today())
             if found is not None:
-                changed += operations.refresh_some(session, *found, some)
-        done += people
+                beside = [pool.submit(_refresh, job.database, *found, some) for some in others]
+                changed += operations.refresh_some(session, *found, first)
+                changed += sum(one.result() for one in beside)
+        done += sum(people for _, people in stretches[start : start + hands])
         job.progress(done, total)
     job.result = {"text": f"已重新计算 {done} 名教师，{changed} 名有变化。"}
+
+
+def _refresh(database: Database, edition: Edition, cycle: Cycle, some: Some) -> int:
+    with database.transaction() as session:
+        return operations.refresh_some(session, edition, cycle, some)
 
 
 def check(job: Job) -> None:

@@ -110,6 +110,7 @@ def _approved(plan: Plan, frozen: contents.Content, now: datetime) -> PlanApprov
             for item in frozen.items
         ],
         approved_at=now,
+        covers=[cover.unit_path for cover in frozen.covers],
     )
 
 

@@ -12,7 +12,10 @@ from zoneinfo import ZoneInfo
 
 ITEM_COLUMNS = ("序号", "项目", "时间", "学时", "学时/学分", "学分", "考核办法与过程记录")
 FILE_COLUMNS = ("序号", "附件", "大小", "摘要")
-NOTE = "本单由学分平台生成，内容以平台记录为准。请打开上述网址，输入核验码，核对真伪以及是否已被新版本取代。"
+NOTE = (
+    "本单由学分平台生成，内容以平台记录为准。请扫描打印件上的二维码，或打开上述网址输入核验码，"
+    "核对真伪以及是否已被新版本取代。"
+)
 _PRINTING = ("code", "verify_url", "printed_at")
 """What belongs to one print and not to what the sheet says."""
 

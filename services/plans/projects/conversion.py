@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 from services.plans.approval.content import ITEM_KINDS
 from services.plans.approval.queries import approved_plan
 from services.plans.categories import (
+    GENERAL,
     LEVEL_OF_AUTHORITY,
     MODES,
+    PROGRAMMES,
     TRAINING_LEVELS,
     Category,
     Preview,
@@ -32,6 +34,7 @@ class Conversion:
     level: str
     mode: str
     convert: bool
+    programme: str
     hours_per_credit: Decimal | None = None
     plan_id: str | None = None
     plan_number: str | None = None
@@ -49,14 +52,16 @@ class Conversion:
         """The category itself."""
         return categories()[self.category]
 
-    def preview(self, hours: Decimal) -> Preview:
+    def preview(self, hours: Decimal, organizer_path: str) -> Preview:
         """What somebody who passes that many hours will get."""
-        return preview(self.kind, self.mode, hours, self.convert, self.hours_per_credit)
+        rate = self.hours_per_credit
+        return preview(self.kind, self.mode, hours, self.convert, rate, self.programme, organizer_path)
 
     def words(self) -> str:
-        """As people read it: 县（市、区）级培训、集中培训、折算学分."""
+        """As people read it: 县（市、区）级培训、集中培训、折算学分; a special programme is named."""
         rate = f"、{self.hours_per_credit.normalize():f} 学时/学分" if self.hours_per_credit else ""
-        return f"{self.kind.title}、{MODES[self.mode]}、{'折算学分' if self.convert else '不折算学分'}{rate}"
+        special = "" if self.programme == GENERAL else f"、{PROGRAMMES[self.programme]}"
+        return f"{self.kind.title}{special}、{MODES[self.mode]}、{'折算学分' if self.convert else '不折算学分'}{rate}"
 
     def dump(self) -> dict[str, Any]:
         """JSON-ready, for the history."""

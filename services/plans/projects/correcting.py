@@ -79,9 +79,9 @@ def correct_project(
 ) -> Project:
     """Corrects category, mode, conversion and plan item of a published project; what is left out stays.
 
-    `changes`: `category`, `mode`, `convert`, `plan_id`, `plan_item_id`. Raises `Invalid` naming fields as publication
-    does, without a reason, and when nothing would change; `NotAllowed` for others than the organizer; `Conflict` when
-    somebody was faster.
+    `changes`: `category`, `mode`, `convert`, `programme`, `plan_id`, `plan_item_id`. Raises `Invalid` naming fields as
+    publication does, without a reason, and when nothing would change; `NotAllowed` for others than the organizer;
+    `Conflict` when somebody was faster.
     """
     project = queries.find_project(session, actor, project_id, lock=True)
     history.require_version(session, project, version)
@@ -151,10 +151,11 @@ def affected(session: Session, project: Project, after: Conversion) -> Correctio
     people = []
     for result_id, name, masked, hours, passed, credits in session.execute(query):
         if hours not in worth:
-            worth[hours] = after.preview(hours).credits
+            worth[hours] = after.preview(hours, project.organizer_path).credits
         future = worth[hours] if passed else Decimal("0.0")
         people.append(Affected(result_id, name, masked, hours, passed, credits, future))
-    return Correction(Conversion.of(project), after, after.preview(project.hours), project.version, people)
+    preview = after.preview(project.hours, project.organizer_path)
+    return Correction(Conversion.of(project), after, preview, project.version, people)
 
 
 def _settle(
@@ -165,6 +166,7 @@ def _settle(
     category: str | None = None,
     mode: str | None = None,
     convert: bool | None = None,
+    programme: str | None = None,
     plan_id: str | None = None,
     plan_item_id: str | None = None,
 ) -> tuple[Post, Conversion]:
@@ -199,10 +201,11 @@ def _settle(
         level=conversion.level_of(kind, authority),
         mode=mode,
         convert=project.convert if convert is None else convert,
+        programme=programme or project.programme,
         **plan,
     )
     if asdict(after) == asdict(before):
-        sentence = "类别、方式、折算和方案项目都与现在相同，没有需要更正的内容。"
+        sentence = "类别、方式、折算、专项和方案项目都与现在相同，没有需要更正的内容。"
         raise Invalid(sentence, fields={"category": [sentence]})
     return post, after
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
 
+from services.plans.categories import GENERAL
 from services.plans.models import Base
 from shared.database import Hundredths, IdType, JsonType, PathType, UtcDateTime, new_id
 
@@ -112,6 +113,8 @@ class Project(Base):
     """School stages that the training is for, as in the register (FAQ-Q19); none: all."""
     subjects: Mapped[list[str]] = mapped_column(JsonType, default=list)
     """Subjects that it is for; none: all."""
+    programme: Mapped[str] = mapped_column(String(20), default=GENERAL, server_default=GENERAL)
+    """A key of `categories.PROGRAMMES`: `general`, or what a county may convert otherwise (R-25)."""
     publicity_days: Mapped[int] = mapped_column(Integer, default=0)
     """Working days of 公示 between an audit and its credits (N46)."""
     status: Mapped[str] = mapped_column(String(20), default=ProjectStatus.PUBLISHED.value)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.plans import terms
-from services.plans.categories import Category, categories
+from services.plans.categories import GENERAL, Category, categories
 from services.plans.models import next_number
 from services.plans.projects import conversion, history, queries
 from services.plans.projects.models import Project, Quota
@@ -37,6 +37,7 @@ def publish_project(
     school_year: str,
     held_from: date,
     held_to: date,
+    programme: str = GENERAL,
     level: str | None = None,
     plan_id: str | None = None,
     plan_item_id: str | None = None,
@@ -49,8 +50,9 @@ def publish_project(
     """A training with category and conversion, visible from now on.
 
     `organizer_unit_code` chooses among several posts, or names the authority on whose behalf a provider publishes,
-    which a provider must. `stages`, `subjects`: for whom it is; none: for all (FAQ-Q19). `quotas`: `{unit_code, seats}`
-    of units of the area; none: no limit. `publicity_days`: working days of 公示, at least the category's (N46).
+    which a provider must. `programme`: a key of `categories.PROGRAMMES` (R-25). `stages`, `subjects`: for whom it is;
+    none: for all (FAQ-Q19). `quotas`: `{unit_code, seats}` of units of the area; none: no limit. `publicity_days`:
+    working days of 公示, at least the category's (N46).
 
     Raises `Invalid` naming fields: a category that the post may not publish, no approved plan (FAQ-Q14), an authority
     where nobody, or nobody else, audits …
@@ -88,6 +90,7 @@ def publish_project(
         level=expected_level,
         mode=mode,
         convert=convert,
+        programme=programme,
         hours=hours,
         school_year=school_year,
         held_from=held_from,

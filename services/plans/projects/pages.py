@@ -11,7 +11,7 @@ from services.plans import routes
 from services.plans.approval import queries as approval
 from services.plans.approval import typed
 from services.plans.approval.models import Plan
-from services.plans.categories import BUCKETS, MODES, STAGES, TRAINING_LEVELS, categories
+from services.plans.categories import BUCKETS, MODES, PROGRAMMES, STAGES, TRAINING_LEVELS, categories
 from services.plans.desk import queue as desk
 from services.plans.projects import auditing, delivery, history, queries
 from services.plans.projects import on_the_way as trainings
@@ -210,6 +210,7 @@ def words() -> dict[str, Any]:
     return {
         "categories": categories(),
         "modes": MODES,
+        "programmes": PROGRAMMES,
         "levels": TRAINING_LEVELS,
         "buckets": BUCKETS,
         "stage_titles": STAGES,

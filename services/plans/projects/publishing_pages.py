@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from services.plans import terms
 from services.plans.approval import queries as approval
 from services.plans.approval.models import Plan
-from services.plans.categories import STAGES, Category, categories, preview
+from services.plans.categories import GENERAL, STAGES, Category, categories, preview
 from services.plans.edge import by_field, form_rows, without_blanks
 from services.plans.projects import correcting, operations, queries
 from services.plans.projects.models import Project
@@ -32,9 +32,12 @@ LABELS = {
     "title": "项目名称", "category": "项目类别", "mode": "培训方式", "hours": "学时", "school_year": "学年",
     "held_from": "开始日期", "held_to": "结束日期", "convert": "折算学分", "plan_item_id": "依据的方案项目",
     "no_convert": "不折算", "subjects": "面向学科", "publicity_days": "公示工作日", "reason": "更正原因",
+    "programme": "专项",
 }  # fmt: skip
 FIELDS = (*LABELS, "organizer_unit_code")
 UNCONFIRMED = "未勾选折算：成绩审核后，所有参训教师都不会得到学分。请勾选“自动折算学分”，或确认本项目确实不折算。"
+CHANGED = ("category", "mode", "programme", "plan_item_id")
+"""What a correction's form names, besides 折算."""
 SHOWN = 200
 """How many of the affected are listed on the page."""
 
@@ -81,7 +84,15 @@ def preview_fragment() -> str:
             item_id = _plan_choice(request.args)[1]
             rate = next((i.hours_per_credit for _, i in _plan_items(session) if i.id == item_id), None)
         if kind.needs_plan is None or rate is not None:
-            found = preview(kind, request.args["mode"], hours, request.args.get("convert") == "yes", rate)
+            found = preview(
+                kind,
+                request.args["mode"],
+                hours,
+                request.args.get("convert") == "yes",
+                rate,
+                request.args.get("programme", GENERAL),
+                _organizer_path(request.args.get("organizer_unit_code", "")),
+            )
     return render_template("plans/preview.html", preview=found, kind=kind, typed=request.args, errors={})
 
 
@@ -123,6 +134,7 @@ def _correction(project_id: str, typed: Mapping[str, str], error: DomainError | 
         present = {
             "category": project.category,
             "mode": project.mode,
+            "programme": project.programme,
             "convert": "yes" if project.convert else "no",
             "plan_item_id": f"{project.plan_id}|{project.plan_item_id}" if project.plan_id else "",
         }
@@ -156,6 +168,13 @@ def _form(typed: dict[str, Any], errors: dict[str, Any] | None = None, detail: s
         labels=LABELS,
         **words(),
     )
+
+
+def _organizer_path(code: str) -> str:
+    """Of the unit for which the actor publishes, as the form says it so far; of several the first, as the form says."""
+    posts = actor().posts_of(*queries.PUBLISHERS)
+    chosen = [post for post in posts if post.unit.code == code] or posts
+    return chosen[0].unit.path if chosen else ""
 
 
 def _may_publish(kind: Category) -> bool:
@@ -209,7 +228,7 @@ def _values(typed: dict[str, Any]) -> dict[str, Any]:
 
 def _changes(typed: Mapping[str, str]) -> dict[str, Any]:
     """A correction's form as the API would send it."""
-    values = without_blanks({name: typed[name] for name in ("category", "mode", "plan_item_id") if name in typed})
+    values = without_blanks({name: typed[name] for name in CHANGED if name in typed})
     if "plan_item_id" in values:
         values["plan_id"], values["plan_item_id"] = _plan_choice(values)
     if "convert" in typed:

@@ -155,7 +155,15 @@ def category_of(project: Project) -> Category:
 
 def preview_of(project: Project) -> Preview:
     """What one participant who passes will get."""
-    return preview(category_of(project), project.mode, project.hours, project.convert, project.hours_per_credit)
+    return preview(
+        category_of(project),
+        project.mode,
+        project.hours,
+        project.convert,
+        project.hours_per_credit,
+        project.programme,
+        project.organizer_path,
+    )
 
 
 def results(project: Project) -> Select[Result]:

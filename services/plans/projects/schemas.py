@@ -7,11 +7,21 @@ from typing import Any
 from marshmallow import fields, post_dump, validate
 
 from services.plans.approval.schemas import Line, is_school_year
-from services.plans.categories import MAX_PUBLICITY, MODES, STAGES, TRAINING_LEVELS, categories
+from services.plans.categories import GENERAL, MAX_PUBLICITY, MODES, PROGRAMMES, STAGES, TRAINING_LEVELS, categories
 from services.plans.projects import queries
 from shared.schemas import Credits, DerivedNested, DerivedText, Schema
 
 MAX_QUOTAS = 2000
+
+
+class Programme(fields.String):
+    """A special programme that a county may convert otherwise (R-25)."""
+
+    def __init__(self, **settings: Any) -> None:
+        one_of = validate.OneOf(PROGRAMMES, PROGRAMMES.values(), error="没有这种专项，请从列出的选择。")
+        super().__init__(
+            validate=one_of, metadata={"description": "专项：general 一般 | headmaster 校长研修"}, **settings
+        )
 
 
 class QuotaIn(Schema):
@@ -32,6 +42,7 @@ class ProjectIn(Schema):
     school_year = fields.String(required=True, validate=is_school_year)
     held_from = fields.Date(required=True)
     held_to = fields.Date(required=True)
+    programme = Programme(load_default=GENERAL)
     level = fields.String(load_default=None, validate=validate.OneOf(TRAINING_LEVELS, TRAINING_LEVELS.values()))
     plan_id = fields.String(load_default=None, validate=validate.Length(max=36))
     plan_item_id = fields.String(load_default=None, validate=validate.Length(max=36))
@@ -121,6 +132,7 @@ class ProjectRow(Schema):
     level = fields.String()
     mode = fields.String()
     convert = fields.Boolean()
+    programme = fields.String()
     hours = Credits()
     hours_per_credit = Credits(allow_none=True)
     school_year = fields.String()
@@ -241,6 +253,7 @@ class CorrectionChanges(Schema):
     category = fields.String(validate=validate.OneOf(list(categories())))
     mode = fields.String(validate=validate.OneOf(MODES, MODES.values()))
     convert = fields.Boolean()
+    programme = Programme()
     plan_id = fields.String(validate=validate.Length(max=36))
     plan_item_id = fields.String(validate=validate.Length(max=36))
 
@@ -258,6 +271,7 @@ class ConversionOut(Schema):
     level = fields.String()
     mode = fields.String()
     convert = fields.Boolean()
+    programme = fields.String()
     hours_per_credit = Credits(allow_none=True)
     plan_id = fields.String(allow_none=True)
     plan_item_id = fields.String(allow_none=True)

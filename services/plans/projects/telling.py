@@ -154,6 +154,7 @@ def facts_of(project: Project) -> ProjectFacts:
         for name in (
             "number", "title", "organizer_path", "organizer_name", "level", "category", "mode", "convert",
             "hours_per_credit", "school_year", "held_from", "held_to", "plan_id", "plan_number", "correction",
+            "programme",
         )
     }  # fmt: skip
     return ProjectFacts(
