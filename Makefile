@@ -73,6 +73,9 @@ bench-plans: .venv/dev ## the numbers of approval and rosters: queue, board, thr
 bench-credits: .venv/dev ## everybody's standing at 1, 3, 10 million lines, an audit of 10,000, pages (ARGS="--sizes 1000000")
 	@$(BIN)/python bench/credits.py $(ARGS)
 
+bench-people: .venv/dev ## the yearly collection of 100,000 people (ARGS="--people 10000")
+	@$(BIN)/python bench/people.py $(ARGS)
+
 clean: ## removes what was installed and cached; keeps data/ and run/
 	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -98,4 +101,4 @@ clean: ## removes what was installed and cached; keeps data/ and run/
 		"on Debian and Ubuntu install its venv package first: apt-get install python3-venv"; exit 1; }
 
 .PHONY: help run run-servers drop-servers demo test check lint types migration event-sample event-docs screenshots \
-	secrets lock bench bench-plans bench-credits clean
+	secrets lock bench bench-plans bench-credits bench-people clean

@@ -126,6 +126,7 @@ def everybody(database: Database, raw: psycopg.Connection[Any], size: int) -> fl
         hand.append(by_hand(0))
         parallel.append(by_hand(2))
         raw.execute("TRUNCATE standings")
+        database.dispose()  # what pages have left connected is not the worker's
         with Memory(database) as used:
             stored.append(timed(lambda: recompute(database)))
         memory.append(used.megabytes)

@@ -38,12 +38,12 @@ from services.plans import files
 from services.plans.app import service
 from services.plans.projects.models import RosterUpload
 from services.plans.rosters import importing
-from services.plans.rosters.spreadsheet import KINDS
 from shared.database import Database
 from shared.identity import identity_hash, mask_identity
 from shared.jobs import JobRow, run_job
 from shared.service import make_runtime
 from shared.settings import load_settings
+from shared.sheets.reading import KINDS
 from tests import servers
 
 LIMITS = {"dry run": 15, "import": 20}

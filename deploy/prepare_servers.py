@@ -79,6 +79,8 @@ def prepare(place: Place) -> dict[str, str]:
         "XUEFEN_DATA": str(place.data),
         "XUEFEN_PUBLIC_URL": place.url,
         "XUEFEN_TRUSTED_PROXIES": "1",
+        # Everybody knows the passwords of the sample province: a second step would guard nothing.
+        "XUEFEN_SECOND_FACTOR": _from_environment("XUEFEN_SECOND_FACTOR", "offered"),
         **{f"XUEFEN_{name}": kept.get(f"XUEFEN_{name}") or secrets.token_hex(32) for name in SECRETS},
         **_databases(place, kept),
         "XUEFEN_AMQP_URL": _virtual_host(place, kept),

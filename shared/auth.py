@@ -6,6 +6,7 @@ without signing anyone out.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
@@ -29,6 +30,10 @@ AUDIENCE = "xuefen"
 COOKIE = "xuefen_session"
 LIFETIME = timedelta(hours=12)
 """A working day; the session itself is ended earlier by signing out or suspension."""
+SIGNING_GRACE = timedelta(minutes=5)
+"""How much longer a replaced key counts as signing: another process may just have read it, another clock be late."""
+MADE = "made_at"
+"""When a kept key was made, in seconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class Claims:
 
 
 class TokenSigner:
-    """Makes tokens; only accounts has one."""
+    """Makes tokens; only accounts has one. The newest key signs: the file is read again whenever it has changed."""
 
     def __init__(self, token_dir: Path) -> None:
         # A folder of its own, so that the other services can be given the public keys alone (another volume).
@@ -49,10 +54,8 @@ class TokenSigner:
         if not self._private.exists():
             self._private.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _write(self._private, {"keys": [_new_key()]})
-        keys = KeySet.import_key_set(json.loads(self._private.read_text()))
-        self._key = keys.keys[-1]
-        public = {"keys": [key.as_dict(private=False) for key in keys.keys]}
-        _write(token_dir / "jwks.json", public, mode=0o644)
+        self._read = _stamp(self._private), self._newest()
+        _publish(token_dir)
 
     def sign(self, actor: Actor, now: datetime | None = None) -> str:
         """A token for the actor, good for `LIFETIME`."""
@@ -72,7 +75,14 @@ class TokenSigner:
                 [post.office, post.unit.path, post.unit.name, post.unit.level, post.body] for post in actor.posts
             ],
         }
-        return str(jwt.encode({"alg": "ES256", "kid": self._key.kid}, claims, self._key))
+        stamp = _stamp(self._private)
+        if self._read[0] != stamp:
+            self._read = stamp, self._newest()
+        key = self._read[1]
+        return str(jwt.encode({"alg": "ES256", "kid": key.kid}, claims, key))
+
+    def _newest(self) -> ECKey:
+        return ECKey.import_key(_jwk(json.loads(self._private.read_text())["keys"][-1]))
 
 
 class TokenVerifier:
@@ -118,8 +128,7 @@ class TokenVerifier:
 
     def _keys(self) -> KeySet:
         try:
-            found = self._path.stat()
-            stamp = (found.st_mtime_ns, found.st_ino)
+            stamp = _stamp(self._path)
             if self._read is None or self._read[0] != stamp:
                 self._read = stamp, KeySet.import_key_set(json.loads(self._path.read_text()))
         except OSError as error:
@@ -129,17 +138,46 @@ class TokenVerifier:
         return self._read[1]
 
 
-def rotate(token_dir: Path, keep: int = 2) -> None:
-    """Adds a signing key and drops the oldest beyond `keep`; tokens of the kept keys stay good."""
+def rotate(token_dir: Path, now: datetime | None = None) -> None:
+    """Adds a signing key. An older one is dropped once every token that it can have signed has expired, never before.
+
+    So keys may be changed as often as one likes, and nobody is signed out. One file is locked while it is done: two at
+    once make two keys, and lose none.
+    """
+    now = now or datetime.now(UTC)
     path = token_dir / "private" / "keys.json"
-    keys = json.loads(path.read_text())["keys"]
-    _write(path, {"keys": [*keys, _new_key()][-keep:]})
-    TokenSigner(token_dir)
+    with (token_dir / "private" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        keys = json.loads(path.read_text())["keys"]
+        # A key signs until the next one is made. Where nothing says when that was, it counts as just now.
+        replaced = [key.get(MADE, now.timestamp()) for key in keys[1:]] + [now.timestamp()]
+        needed_since = (now - LIFETIME - SIGNING_GRACE).timestamp()
+        kept = [key for key, until in zip(keys, replaced, strict=True) if until > needed_since]
+        _write(path, {"keys": [*kept, _new_key(now)]})
+        _publish(token_dir)
 
 
-def _new_key() -> dict[str, Any]:
+def _publish(token_dir: Path) -> None:
+    """Writes the public halves where every service reads them."""
+    keys = json.loads((token_dir / "private" / "keys.json").read_text())["keys"]
+    public = {"keys": [ECKey.import_key(_jwk(key)).as_dict(private=False) for key in keys]}
+    _write(token_dir / "jwks.json", public, mode=0o644)
+
+
+def _new_key(now: datetime | None = None) -> dict[str, Any]:
     key = ECKey.generate_key("P-256", parameters={"use": "sig", "alg": "ES256"}, auto_kid=True)
-    return dict(key.as_dict(private=True))
+    return {**key.as_dict(private=True), MADE: int((now or datetime.now(UTC)).timestamp())}
+
+
+def _jwk(kept: dict[str, Any]) -> dict[str, Any]:
+    """A kept key without what only we know of it."""
+    return {name: value for name, value in kept.items() if name != MADE}
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Changes whenever the file is replaced."""
+    found = path.stat()
+    return found.st_mtime_ns, found.st_ino
 
 
 def _write(path: Path, content: dict[str, Any], mode: int = 0o600) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import amqp
 from sqlalchemy import text
 
-from shared import inbox, jobs
+from shared import audit_trail, inbox, jobs
 from shared.envelopes import open_envelope
 from shared.logs import get_logger
 from shared.publisher import AmqpTransport
@@ -185,6 +185,7 @@ def run_bus(runtime: Runtime, stop: threading.Event) -> None:
         "relay": lambda: relay.run(stop),
         "consumer": lambda: consumer.run(stop),
         "sweeper": lambda: run_sweeper(runtime, stop),
+        "sealer": lambda: audit_trail.run_sealer(runtime.database, stop),
         "lost jobs": lambda: _revive_lost(runtime, stop),
     }
     threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in parts.items()]

@@ -154,7 +154,7 @@ def rotate_keys() -> None:
     from shared import auth
 
     auth.rotate(_settings().token_dir)
-    click.echo("a new key signs from the next start of accounts' web process; older tokens stay good")
+    click.echo("a new key signs from now on; older tokens stay good")
 
 
 @cli.group()
@@ -181,6 +181,50 @@ def evaluate(file: Path, check: bool) -> None:
             click.echo(f"✗ {line}", err=True)
         click.echo(f"{len(found)} 例，{len(differences)} 处不符", err=True)
         sys.exit(1 if differences else 0)
+
+
+@cli.group()
+def audit() -> None:
+    """The audit trail of each service."""
+
+
+@audit.command(name="head")
+@click.option("--service", type=click.Choice(SERVICES), default=None, help="this one only")
+def audit_head(service: str | None) -> None:
+    """Prints SERVICE:NUMBER:HASH of each trail's last row, to be written down where nobody can change it."""
+    from shared import audit_trail
+    from shared.service import make_runtime
+
+    for name in [service] if service else SERVICES:
+        with make_runtime(name, _settings()).database.reading() as session:
+            number, digest = audit_trail.head(session)
+        click.echo(f"{name}:{number}:{digest}")
+
+
+@audit.command(name="verify")
+@click.option("--service", type=click.Choice(SERVICES), default=None, help="this one only")
+@click.option("--head", "heads", multiple=True, help="SERVICE:NUMBER:HASH as `audit head` printed it; more than once")
+def audit_verify(service: str | None, heads: tuple[str, ...]) -> None:
+    """Walks the chain of each trail; exit code 1, and what differs where, if it is not whole."""
+    from shared import audit_trail
+    from shared.service import make_runtime
+
+    try:
+        noted = audit_trail.read_heads(heads, service)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+    whole = True
+    for name in [service] if service else SERVICES:
+        with make_runtime(name, _settings()).database.reading() as session:
+            found = audit_trail.verify(session, noted.get(name, {}))
+        waiting = (
+            f", {found.waiting} not sealed yet, since {found.oldest:%Y-%m-%d %H:%M:%S} UTC" if found.oldest else ""
+        )
+        click.echo(f"{name}: {found.count} rows, last {found.number}:{found.hash}{waiting}")
+        for fault in found.faults:
+            click.echo(f"✗ {name} {fault}", err=True)
+        whole = whole and not found.faults
+    sys.exit(0 if whole else 1)
 
 
 @cli.group()

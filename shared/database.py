@@ -107,6 +107,9 @@ class PathType(TypeDecorator[str]):
 JsonType = JSON().with_variant(JSONB(), "postgresql")
 """JSON, binary on PostgreSQL."""
 
+PATHS = {"paths": True}
+"""`info` of a JSON column whose texts are unit paths: they move with their units (`shared.moving`)."""
+
 IdType = String(36)
 """Identifiers are text, so that a malformed one in an address simply finds nothing."""
 

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 import waitress
 
-from shared import migrations, outbox
+from shared import audit_trail, migrations, outbox
 from shared.logs import get_logger
 from shared.relay import LocalTransport, Relay, run_schedule, run_sweeper
 from shared.service import make_runtime
@@ -61,6 +61,7 @@ class Embedded:
                 self._run(f"{name}-{relay.kind}s", relay.run, self._stop)
             self._run(f"{name}-sweeper", run_sweeper, runtime, self._stop)
             self._run(f"{name}-schedule", run_schedule, runtime, self._stop)
+            self._run(f"{name}-sealer", audit_trail.run_sealer, runtime.database, self._stop)
 
     def load_sample(self) -> bool:
         """Loads the sample province into an empty installation; False when there are units already."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from flask import Response, request
 from marshmallow import Schema
@@ -53,19 +54,25 @@ class Once:
     def __init__(self, session: Session, row: IdempotencyRow) -> None:
         self.session = session
         self._row = row
+        self.made: str | None = None
+        """What came of it, for the audit trail: the id or number in the answer, or the page that follows."""
 
     def json(self, schema: Schema, value: Any, status: int = 200, *, version: int | None = None) -> Response:
         """The JSON answer; `version` goes into `ETag` for the next `If-Match`."""
-        body = json.dumps(schema.dump(value), ensure_ascii=False)
+        answer = schema.dump(value)
+        body = json.dumps(answer, ensure_ascii=False)
         response = Response(body, status, mimetype="application/json")
         if version is not None:
             response.set_etag(str(version))
         self._row.status, self._row.body = status, body
+        if isinstance(answer, dict):
+            self.made = answer.get("id") or answer.get("number")
         return response
 
     def redirect(self, location: str) -> Response:
         """Where a form goes next (303)."""
         self._row.status, self._row.location = 303, location
+        self.made = urlsplit(location).path
         return Response(status=303, headers={"Location": location})
 
 

@@ -17,6 +17,8 @@ from marshmallow import ValidationError
 from sqlalchemy import BigInteger, Index, Integer, String, Text, delete, exists, select, tuple_, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
+from shared import audit_trail
+from shared.actors import SYSTEM
 from shared.database import Database, IdType, JsonType, PlatformBase, UtcDateTime, utc_now
 from shared.events.base import REGISTRY, Event
 from shared.logs import get_logger
@@ -195,17 +197,32 @@ def _apply(session: Session, consumer: str, handlers: Handlers, envelopes: Seque
     new = _first_times(session, consumer, [envelope["event_id"] for envelope in envelopes])
     before = _versions(session, envelopes)
     versions = dict(before)
-    outcomes = []
+    outcomes, applied = [], []
     for envelope in envelopes:
         if envelope["event_id"] in new:
             new.remove(envelope["event_id"])
             _follow(versions, envelope)
             outcomes.append(_handle(session, handlers, envelope))
+            if outcomes[-1] is Outcome.APPLIED:
+                applied.append(_entry(envelope))
         else:
             outcomes.append(Outcome.DUPLICATE)
     _save_versions(session, dict(versions.items() - before.items()))
     _release(session, consumer, envelopes)
+    audit_trail.record(session, *applied)
     return outcomes
+
+
+def _entry(envelope: dict[str, Any]) -> audit_trail.Entry:
+    """What the audit trail says of a message that was applied here; the account is the one from whose act it came."""
+    headers = envelope["headers"]
+    return audit_trail.Entry(
+        act=envelope["name"],
+        account_id=headers.get("account_id") or SYSTEM.account_id,
+        record=f"{envelope['aggregate_type']}={envelope['aggregate_id']}",
+        request_id=headers.get("request_id"),
+        details={"event_id": str(envelope["event_id"])},
+    )
 
 
 def _handle(session: Session, handlers: Handlers, envelope: dict[str, Any]) -> Outcome:

@@ -16,7 +16,8 @@ import structlog
 from sqlalchemy import CheckConstraint, Index, Integer, String, Text, exists, func, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from shared import outbox
+from shared import audit_trail, outbox
+from shared.actors import SYSTEM
 from shared.database import Database, IdType, JsonType, PlatformBase, UtcDateTime, new_id, utc_now
 from shared.errors import DomainError, NotFound
 from shared.inbox import first_time
@@ -102,6 +103,11 @@ class Job:
                 yield session
             finally:
                 self._in_effect = False
+            account_id = structlog.contextvars.get_contextvars().get("account_id")
+            audit_trail.record(
+                session,
+                audit_trail.Entry(act=self.name, account_id=account_id or SYSTEM.account_id, record=f"job={self.id}"),
+            )
             _finish(session, self.id, "done", result=self.result)
 
 

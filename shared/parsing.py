@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 from flask import Request
@@ -33,6 +35,21 @@ def require_text(*values: Any) -> None:
             waiting += [*value.keys(), *value.values()]
         elif isinstance(value, (list, tuple)):
             waiting += value
+
+
+def form_rows(form: Mapping[str, str], name: str, given: Collection[str] = ()) -> list[dict[str, str]]:
+    """`items.0.title=…&items.3.title=…` as a list of rows in order; rows in which nobody typed anything are dropped.
+
+    `given`: what the form fills in by itself, which does not make a row one that somebody typed into.
+    """
+    rows: dict[int, dict[str, str]] = {}
+    for key, value in form.items():
+        found = re.fullmatch(rf"{name}\.(\d{{1,4}})\.(\w+)", key)
+        if found:
+            rows.setdefault(int(found[1]), {})[found[2]] = value.strip()
+    return [
+        row for _, row in sorted(rows.items()) if any(value for key, value in row.items() if key not in ("id", *given))
+    ]
 
 
 class _JsonParser(FlaskParser):

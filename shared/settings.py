@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from environs import EnvValidationError, FileAwareEnv
 from marshmallow import ValidationError, validate
@@ -30,6 +31,7 @@ NEEDS = {
 """What each service needs of its own, beside what all need (the broker, the form secret)."""
 
 
+SMTP_SCHEMES = ("smtp", "smtp+starttls", "smtps")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -40,6 +42,15 @@ class Mode(StrEnum):
     """All services in one process on SQLite, no server."""
     SERVERS = "servers"
     """Separate processes on PostgreSQL and RabbitMQ."""
+
+
+class SecondFactor(StrEnum):
+    """Who must pass a second step at sign-in; see `docs/decisions/0034`."""
+
+    REQUIRED = "required"
+    """Account managers and the provincial office must; everybody else may."""
+    OFFERED = "offered"
+    """Whoever has set it up; for samples and demonstrations."""
 
 
 class SettingsError(Exception):
@@ -70,8 +81,15 @@ class Settings:
     log_level: str
     log_json: bool
     secure_cookies: bool
+    second_factor: SecondFactor
+    """Whether account managers and the provincial office must have a second step (accounts only)."""
     trusted_proxies: int
     """How many gateways of ours stand in front: so many `X-Forwarded-For` entries are believed, none by default."""
+    smtp_url: str = ""
+    """`smtp://` (STARTTLS where offered), `smtp+starttls://` or `smtps://`, with `user:password@host:port`; empty:
+    mails are shown on a page and not sent (accounts only)."""
+    mail_from: str = ""
+    """Sender of mails."""
 
     @property
     def embedded(self) -> bool:
@@ -119,7 +137,12 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
     log_level = env.str("LOG_LEVEL", "INFO", validate=validate.OneOf(LOG_LEVELS))
     log_json = env.bool("LOG_JSON", servers)
     secure_cookies = env.bool("SECURE_COOKIES", public_url is not None and public_url.startswith("https://"))
+    asked = SecondFactor.REQUIRED if servers else SecondFactor.OFFERED
+    second_factor = env.enum("SECOND_FACTOR", asked, enum=SecondFactor, by_value=True)
     trusted_proxies = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
+    smtp_url = env.str("SMTP_URL", "", validate=_smtp_url)
+    # Who sends mails must say from whom.
+    mail_from = env.str("MAIL_FROM", *_default(bool(smtp_url), ""), validate=_given(bool(smtp_url)))
     try:
         env.seal()
     except EnvValidationError as error:
@@ -145,7 +168,10 @@ def load_settings(environ: dict[str, str] | None = None) -> Settings:
         log_level=log_level,
         log_json=log_json,
         secure_cookies=secure_cookies,
+        second_factor=second_factor,
         trusted_proxies=trusted_proxies,
+        smtp_url=smtp_url or "",
+        mail_from=mail_from or "",
     )
 
 
@@ -157,6 +183,19 @@ def _default(required: bool, value: str) -> tuple[str, ...]:
 def _given(required: bool) -> validate.Length:
     """An empty text is no value where there must be one."""
     return validate.Length(min=1 if required else 0)
+
+
+def _smtp_url(given: str) -> None:
+    """A scheme that we know, and a host."""
+    if not given:
+        return
+    try:
+        parts = urlsplit(given)
+        good = parts.scheme in SMTP_SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ValidationError(f"must be {', '.join(f'{scheme}://' for scheme in SMTP_SCHEMES)} and a host")
 
 
 def _encryption_key(given: str) -> bytes:

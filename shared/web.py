@@ -20,8 +20,9 @@ from flask_wtf.csrf import CSRFProtect
 from jinja2 import ChoiceLoader, FileSystemLoader
 from sqlalchemy.orm import Session
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter, Map
 
-from shared import health, problems
+from shared import audit_trail, health, problems, web_trail
 from shared.actors import Actor, Office
 from shared.auth import COOKIE
 from shared.database import new_id
@@ -52,6 +53,13 @@ CSP = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'; form-action 'self'"
 )
+
+
+class RowNumber(IntegerConverter):
+    """A number in an address, no larger than a database takes: what is larger is not there, and no fault of ours."""
+
+    def __init__(self, map: Map, **limits: Any) -> None:
+        super().__init__(map, **{"max": 2**63 - 1, **limits})
 
 
 def allow(*who: Office | str) -> Callable[[View], View]:
@@ -106,16 +114,30 @@ def reading() -> Iterator[Session]:
         yield session
 
 
-def transaction() -> AbstractContextManager[Session]:
-    """A transaction for a change that may safely be repeated (PUT, autosave)."""
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """A transaction for a change that may safely be repeated (PUT, autosave); the audit trail has it."""
+    with runtime().database.transaction() as session:
+        yield session
+        audit_trail.record(session, web_trail.entry())
+
+
+def counting() -> AbstractContextManager[Session]:
+    """A transaction that only counts tries, before what is tried: no act yet, so the audit trail has nothing of it."""
     return runtime().database.transaction()
 
 
-def once() -> AbstractContextManager[Once]:
-    """The transaction of a POST under its `Idempotency-Key`: `with once() as tx: … return tx.json(…)`."""
+@contextmanager
+def once() -> Iterator[Once]:
+    """The transaction of a POST under its `Idempotency-Key`: `with once() as tx: … return tx.json(…)`.
+
+    The audit trail has it.
+    """
     signed_in: Actor | None = g.get("actor")
     caller = signed_in.account_id if signed_in else f"anonymous:{request.remote_addr}"
-    return _once(runtime().database, caller)
+    with _once(runtime().database, caller) as tx:
+        yield tx
+        audit_trail.record(tx.session, web_trail.entry(tx.made))
 
 
 def expected_version() -> int:
@@ -158,6 +180,7 @@ def build_app(run: Runtime) -> Flask:
         OPENAPI_JSON_PATH="openapi.json",
     )
     app.extensions["xuefen"] = run
+    app.url_map.converters["int"] = RowNumber
     if hops := run.settings.trusted_proxies:
         # Callers are throttled by address: without this all would share the gateway's, and with one hop too many
         # anybody could claim another's.

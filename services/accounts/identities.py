@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+from services.accounts.sealing import Sealer
 from shared.errors import Invalid
 from shared.identity import identity_hash, mask_identity, normalize_identity
 from shared.settings import Settings
 
-_NONCE = 12
 _PURPOSE = b"xuefen identity number v1"
 
 
@@ -30,7 +27,7 @@ class Identities:
 
     def __init__(self, settings: Settings) -> None:
         self._hash_key = settings.identity_key
-        self._cipher = AESGCM(settings.encryption_key)
+        self._sealer = Sealer(settings.encryption_key, _PURPOSE)
 
     def take(self, raw: str, *, field: str = "identity_number") -> Identity:
         """What to keep of a number that somebody typed. Raises `Invalid` naming `field` and what is wrong."""
@@ -38,13 +35,12 @@ class Identities:
             number = normalize_identity(raw)
         except Invalid as error:
             raise Invalid(error.detail, fields={field: [error.detail]}) from None
-        nonce = secrets.token_bytes(_NONCE)
         return Identity(
-            sealed=nonce + self._cipher.encrypt(nonce, number.encode(), _PURPOSE),
+            sealed=self._sealer.seal(number.encode()),
             hash=identity_hash(number, self._hash_key),
             masked=mask_identity(number),
         )
 
     def open(self, sealed: bytes) -> str:
         """The number in the clear. Whoever calls this shows it to somebody and must record that."""
-        return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], _PURPOSE).decode()
+        return self._sealer.open(sealed).decode()

@@ -108,12 +108,16 @@ _LETTER_KINDS = {
 
 
 class LetterStatus(StrEnum):
-    """Where a letter stands. 待复核 and 疑似重复 are groups within `received`, see `intake/queries.py`."""
+    """Where a letter stands. 待复核, 疑似重复 and 逾期未补正 are groups within these, see `intake/queries.py`."""
 
+    AWAITING_SCAN = "awaiting_scan"
+    """Asked for; the stamped letter has not been uploaded yet (T14)."""
     RECEIVED = "received"
     RETURNED = "returned"
     ISSUED = "issued"
     REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    """By whoever sent it in (C5)."""
 
     @property
     def label(self) -> str:
@@ -122,10 +126,12 @@ class LetterStatus(StrEnum):
 
 
 _LETTER_STATUSES = {
+    LetterStatus.AWAITING_SCAN: "待上传盖章扫描件",
     LetterStatus.RECEIVED: "待核验",
     LetterStatus.RETURNED: "待补正",
     LetterStatus.ISSUED: "已开通",
     LetterStatus.REFUSED: "不予受理",
+    LetterStatus.WITHDRAWN: "已撤回",
 }
 
 OFFICE_TITLES = {

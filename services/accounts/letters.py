@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from string import Formatter
@@ -79,6 +79,7 @@ class Table:
     correction_days: int
     oldest_days: int
     recent_days: int
+    working_days: int
     checks: tuple[Check, ...]
     reasons: tuple[Reason, ...]
 
@@ -128,6 +129,7 @@ class TableSchema(Schema):
     correction_days = fields.Integer(required=True, validate=validate.Range(1, 365))
     oldest_days = fields.Integer(required=True, validate=validate.Range(1, 36500))
     recent_days = fields.Integer(required=True, validate=validate.Range(0, 3650))
+    working_days = fields.Integer(required=True, validate=validate.Range(1, 365))
     checks = fields.List(fields.Nested(CheckSchema), required=True, validate=validate.Length(1))
     reasons = fields.List(fields.Nested(ReasonSchema), required=True, validate=validate.Length(1))
 
@@ -151,11 +153,10 @@ TABLE: Table = load_letters()
 """What is checked; read when the service starts."""
 
 
-def checks_for(kind: LetterKind, role: Role, table: Table = TABLE) -> list[Check]:
-    """The checks that a letter of this kind for this role is asked."""
-    return [
-        check for check in table.checks if kind in check.kinds and (role.high_privilege or not check.high_privilege)
-    ]
+def checks_for(kind: LetterKind, *roles: Role, table: Table = TABLE) -> list[Check]:
+    """The checks that a letter of this kind for these roles is asked, each once."""
+    high = any(role.high_privilege for role in roles)
+    return [check for check in table.checks if kind in check.kinds and (high or not check.high_privilege)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +279,7 @@ def hints(facts: Facts, phone: str, table: Table = TABLE) -> dict[str, Hint]:
         else Hint("warn", f"收到时已 {age} 日，超过 {table.valid_days} 日"),
         "not_duplicate": Hint("warn", f"疑似与 {'、'.join(facts.duplicates)} 重复")
         if facts.duplicates
-        else Hint("good", "没有发现相同文件，也没有同单位、同角色、同一人的申请"),
+        else Hint("good", "没有发现相同文件，也没有同单位、同角色的申请"),
     }
 
 
@@ -286,6 +287,23 @@ def stamp_owners(role: Role, own: str, parent: str | None) -> tuple[str, ...]:
     """The bodies whose seal is enough for a role asked at a unit: its own, the authority above it, or either."""
     names = {"own": own, "parent": parent}
     return tuple(dict.fromkeys(name for key in role.stamped_by if (name := names[key])))
+
+
+def common_owners(roles: Sequence[Role], own: str, parent: str | None) -> tuple[str, ...]:
+    """The bodies whose one seal is enough for all the roles of a letter (C15); empty: it takes several letters."""
+    first, *others = (stamp_owners(role, own, parent) for role in roles)
+    return tuple(owner for owner in first if all(owner in owners for owners in others))
+
+
+def working_days(since: date, today: date) -> int:
+    """Mondays to Fridays after `since`, up to `today`; holidays are for the reader to leave out."""
+    return sum((since + timedelta(days=day)).weekday() < 5 for day in range(1, (today - since).days + 1))
+
+
+def lateness(received: date, today: date, table: Table = TABLE) -> str | None:
+    """`warn` on the last working day of the limit, `bad` after it (C4)."""
+    spent = working_days(received, today)
+    return "bad" if spent > table.working_days else "warn" if spent == table.working_days else None
 
 
 def normal(name: str) -> str:

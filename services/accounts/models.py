@@ -120,7 +120,7 @@ class Person(Base):
     """Somebody in the register. Facts are those of `shared.events.accounts.PersonRecord`."""
 
     __tablename__ = "people"
-    __table_args__ = (one_of("kind", PersonKind),)
+    __table_args__ = (one_of("kind", PersonKind), Index("ix_people_name", "name", "id"))
 
     id: Mapped[str] = mapped_column(IdType, primary_key=True, default=new_id)
     name: Mapped[str] = mapped_column(String(60))
@@ -170,12 +170,14 @@ class HistoryLine(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True, autoincrement=True)
     subject_type: Mapped[str] = mapped_column(String(20))
-    """`letter` or `account`."""
+    """`letter`, `account`, `person` …"""
     subject_id: Mapped[str] = mapped_column(IdType)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     actor_id: Mapped[str | None] = mapped_column(IdType)
     """The account that acted; None: the applicant, who has none."""
     actor_name: Mapped[str] = mapped_column(String(60))
+    actor_body: Mapped[str | None] = mapped_column(String(120))
+    """For whom the actor acted: the body of the post, in full."""
     act: Mapped[str] = mapped_column(String(20))
     """The Chinese word that people read: 收到, 退回补正, 开通, 已合并, 停用 …"""
     text: Mapped[str | None] = mapped_column(Text)

@@ -130,8 +130,12 @@ def note(
     text: str | None = None,
     *,
     public: bool = False,
+    body: str | None = None,
 ) -> None:
-    """Adds a line to the history of a letter or an account. `actor` None: the applicant."""
+    """Adds a line to the history of a letter, an account or a person. `actor` None: the applicant.
+
+    `body`: for whom the actor acts, in full.
+    """
     session.add(
         HistoryLine(
             subject_type=subject_type,
@@ -139,6 +143,7 @@ def note(
             at=utc_now(),
             actor_id=actor.account_id if actor else None,
             actor_name=actor.name if actor else "申请人",
+            actor_body=body,
             act=act,
             text=text,
             public=public,

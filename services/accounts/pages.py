@@ -6,7 +6,8 @@ from datetime import datetime
 
 from flask import Blueprint, render_template, request
 
-from services.accounts.access.pages import take_link
+from services.accounts.access import second_step
+from services.accounts.access.pages import take_links
 from services.accounts.access.queries import accounts_at, beyond, holders_at, newest_links
 from services.accounts.kinds import OFFICE_TITLES, AccountState, UnitKind
 from services.accounts.models import Unit
@@ -90,9 +91,14 @@ def units() -> str:
             counts=count_under(session, [child.path for child in below]),
             holders=holders_at(session, unit),
             accounts=accounts,
+            resettable={
+                account.id
+                for account in second_step.with_factor(session, accounts)
+                if second_step.may_reset(actor(), account)
+            },
             managed={account.id for account in accounts if beyond(actor(), account) is None},
             links=newest_links(session, [account.id for account in accounts]),
-            shown_link=take_link(),
+            shown_links=take_links(),
             now=utc_now(),
             states={state.value: state.label for state in AccountState},
             kinds={kind.value: kind.label for kind in UnitKind},

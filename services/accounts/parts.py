@@ -6,7 +6,9 @@ from typing import cast
 
 from services.accounts.access.passwords import Passwords
 from services.accounts.identities import Identities
+from services.accounts.notices.mailer import Mailer, make_mailer
 from services.accounts.scanning import LetterStore
+from services.accounts.sealing import Sealer
 from shared.auth import TokenSigner
 from shared.service import Runtime
 
@@ -36,8 +38,21 @@ def identities(run: Runtime) -> Identities:
     return cast(Identities, run.extras.setdefault("identities", Identities(run.settings)))
 
 
+def factor_secrets(run: Runtime) -> Sealer:
+    """Seals what authenticator apps know."""
+    made = Sealer(run.settings.encryption_key, b"xuefen second factor v1")
+    return cast(Sealer, run.extras.setdefault("factor_secrets", made))
+
+
 def letter_store(run: Runtime) -> LetterStore:
     """Keeps scans under the data folder."""
     if "letter_store" not in run.extras:
         run.extras["letter_store"] = LetterStore(run.settings.data_dir / "letters")
     return cast(LetterStore, run.extras["letter_store"])
+
+
+def mailer(run: Runtime) -> Mailer | None:
+    """Sends mails; None where there is no mail server."""
+    if "mailer" not in run.extras:
+        run.extras["mailer"] = make_mailer(run.settings)
+    return cast("Mailer | None", run.extras["mailer"])

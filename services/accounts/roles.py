@@ -35,6 +35,11 @@ class Role:
     """`own`, `parent`: whose seal authorizes it; one of them is enough."""
     high_privilege: bool
 
+    @property
+    def everybodys(self) -> bool:
+        """Everybody at a unit has it, so that only two letters for the same person are alike (T15)."""
+        return set(self.offices) == {Office.TEACHER}
+
     def refusal(self, kind: UnitKind) -> str | None:
         """Why this role cannot be had at a unit of that kind, as a Chinese sentence; None: it can."""
         if kind in self.unit_kinds:

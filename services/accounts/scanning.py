@@ -7,11 +7,13 @@ opened in a child process with limits of memory and time (`scan_child.py`), neve
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,11 +23,15 @@ import obstore
 from obstore.exceptions import AlreadyExistsError
 from obstore.store import LocalStore
 
-from shared.errors import Invalid, NotFound
-from shared.uploads import PICTURES_AND_PDF, clean_name, refused, require_ending, require_size
+from shared.errors import Invalid, NotFound, TooLarge
+from shared.uploads import MAX_SIZE, PICTURES_AND_PDF, clean_name, refused, require_ending, require_size
 
 TIMEOUT = 45
 """Seconds of patience with the child; its CPU time is limited by itself."""
+MAX_PAGES = 10
+"""As `scan_child.py` has it for a PDF."""
+PHOTOGRAPHS = "application/zip"
+"""Type of a scan of several photographs: one uncompressed archive of the files as they came, in order."""
 CHILD = Path(__file__).with_name("scan_child.py")
 
 SENTENCES = {
@@ -42,6 +48,7 @@ SENTENCES = {
     "too_many_pages": "扫描件超过 10 页；请只上传授权函本身（最多 10 页）。",
     "too_complex": "文件内容过于复杂，无法在限定的内存和时间内打开；请用扫描仪重新扫描（建议 200–300 dpi）后上传。",
     "too_many_pixels": "图片像素过大（超过 4000 万像素）；请把扫描分辨率调到 300 dpi 以内后重新上传。",
+    "mixed": "一次只能上传一个 PDF，或几张照片（JPEG、PNG）；请分开，或把照片合成一个 PDF 后重新上传。",
     "broken_image": "图片已损坏或不完整，打不开；请重新扫描或拍照后上传。",
 }
 """Why a file is not taken, and what to send instead."""
@@ -78,8 +85,45 @@ def inspect(data: bytes, filename: str) -> Inspected:
     )
 
 
-def render(data: bytes) -> list[bytes]:
-    """The pages as JPEGs of at most 1600 pixels. Raises `Invalid` as `inspect` does."""
+def inspect_together(files: Sequence[tuple[bytes, str]]) -> Inspected:
+    """Opens what was uploaded as one scan: one file, or several photographs in order, each with its name.
+
+    Raises as `inspect`. The photographs are packed untouched; the same ones in the same order give the same digest.
+    """
+    if len(files) == 1:
+        return inspect(*files[0])
+    if len(files) > MAX_PAGES:
+        raise _refusal("too_many_pages")
+    if sum(len(data) for data, _ in files) > MAX_SIZE:
+        sentence = "几张照片合计超过 20 MB，请降低分辨率（200–300 dpi）后重新上传。"
+        raise TooLarge(sentence, fields={"file": [sentence]})
+    photographs = [inspect(data, name) for data, name in files]
+    if any(photograph.media_type == "application/pdf" for photograph in photographs):
+        raise _refusal("mixed")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+        for number, photograph in enumerate(photographs, start=1):
+            ending = PICTURES_AND_PDF[photograph.media_type][0]
+            archive.writestr(zipfile.ZipInfo(f"{number:02d}.{ending}"), photograph.data)
+    data = packed.getvalue()
+    return Inspected(
+        data=data,
+        filename=f"{photographs[0].filename[-100:]} 等 {len(files)} 张",
+        media_type=PHOTOGRAPHS,
+        pages=len(files),
+        digest=hashlib.sha256(data).hexdigest(),
+    )
+
+
+def render(data: bytes, media_type: str = "") -> list[bytes]:
+    """The pages as JPEGs of at most 1600 pixels; of `PHOTOGRAPHS`, each of them. Raises `Invalid` as `inspect` does."""
+    if media_type == PHOTOGRAPHS:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return [page for name in sorted(archive.namelist()) for page in _render(archive.read(name))]
+    return _render(data)
+
+
+def _render(data: bytes) -> list[bytes]:
     answer, rest = _run_child("preview", data)
     pages, start = [], 0
     for size in answer["sizes"]:

@@ -86,7 +86,7 @@ def teachers(query: dict[str, Any]) -> dict[str, Any]:
 @blp.response(200, UnknownLinesPage)
 @allow(*ADMINS)
 def unknown_lines(query: dict[str, Any]) -> dict[str, Any]:
-    """待核对的记录：教师尚不在名册中"""
+    """待核对的记录：教师尚不在名册中，或不在任何培训周期之内"""
     with reading() as session:
         found = listing.unknown_lines(session, actor(), cursor=query["cursor"], limit=query["limit"])
         return {"items": [unknown_body(line) for line in found.items], "next": found.next}

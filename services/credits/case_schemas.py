@@ -13,7 +13,7 @@ from marshmallow import EXCLUDE, ValidationError, fields, post_load, pre_load, v
 from services.credits import words
 from services.credits.editions import Cycle, parse_school_year
 from shared.events.plans import Bucket
-from shared.schemas import Schema
+from shared.schemas import Credits, Schema
 
 LEVELS = ("national", "provincial", "district", "county", "school")
 CREDITS = validate.Range(min=0, max=1000, error="学分须在 0 到 1000 之间。")
@@ -22,10 +22,6 @@ FIRST, LAST, LONGEST = 1950, 2100, 10
 """Years that a history may name, and how many a cycle may have: the statement has columns for each."""
 CONVERSIONS = tuple(f"hours_{mode}" for mode in words.MODES)
 STEPS = ("enter_result", "audit_results", "revoke_audit", "set_conversion_type", "correct_project")
-
-
-def _decimal(check: validate.Validator = CREDITS) -> fields.Decimal:
-    return fields.Decimal(validate=check, allow_none=True)
 
 
 def _word(*words_: str, **options: Any) -> fields.String:
@@ -43,17 +39,17 @@ class EventSchema(Schema):
     bucket = fields.Enum(Bucket, by_value=True)
     mode = _word("centralized", "online")
     programme = fields.String()
-    hours = fields.Decimal(validate=HOURS)
+    hours = Credits(validate=HOURS)
     count = fields.Integer(validate=validate.Range(0, 10_000, error="次数须在 0 到 10000 之间。"))
-    given_credits = _decimal()
-    claimed_credits = _decimal()
+    given_credits = Credits(validate=CREDITS, allow_none=True)
+    claimed_credits = Credits(validate=CREDITS, allow_none=True)
     rank = fields.String()
     shared_by = fields.Integer(validate=validate.Range(1, 1000))
     result = _word("pass", "fail")
     studio_assessment = _word("pass", "fail")
     review = fields.String()
     plan = fields.String(allow_none=True)
-    plan_hours_per_credit = fields.Decimal(
+    plan_hours_per_credit = Credits(
         validate=validate.Range(min=0, max=1000, min_inclusive=False, error="每学分的学时须大于 0，不超过 1000。")
     )
     records = _word("complete", "incomplete", "missing", "none")
@@ -116,7 +112,7 @@ class StepSchema(Schema):
     """One step of a project's results."""
 
     do = _word(*STEPS, required=True)
-    hours = fields.Decimal(validate=HOURS)
+    hours = Credits(validate=HOURS)
     result = _word("pass", "fail")
     value = _word(*CONVERSIONS, allow_none=True)
     expect_credits = fields.Decimal()
@@ -147,6 +143,18 @@ class HistorySchema(Schema):
     def numbers(self, data: Any, **_: Any) -> Any:
         """YAML has read dates and numbers already; the schema reads them as text."""
         return _as_text(data)
+
+    @validates_schema
+    def named_once(self, data: dict[str, Any], **_: Any) -> None:
+        """What is answered of each event is told by its id; the audits of the steps have ids as well."""
+        seen = {f"audit-{number}" for number, _ in enumerate(data.get("steps", []), 1)}
+        wrong = dict[int, Any]()
+        for number, event in enumerate(data.get("events", [])):
+            if event["id"] in seen:
+                wrong[number] = {"id": [f"编号“{event['id']}”重复，每一项的 id 须各不相同。"]}
+            seen.add(event["id"])
+        if wrong:
+            raise ValidationError({"events": wrong})
 
 
 class CaseSchema(HistorySchema):

@@ -159,7 +159,7 @@ def _happened(event: Mapping[str, Any], teacher: Mapping[str, Any], cycle: Cycle
     given = event.get("given_credits", event.get("claimed_credits"))
     hours, plan = event.get("hours"), event.get("plan")
     assessed = event.get("studio_assessment") or event.get("result", "pass")
-    day = event.get("date") or _last_day(parse_school_year(event["school_year"]), cycle)
+    day = _day(event, cycle)
     facts = ResultFacts(
         category=category,
         bucket=event.get("bucket") or words.bucket(category),
@@ -187,6 +187,17 @@ def _happened(event: Mapping[str, Any], teacher: Mapping[str, Any], cycle: Cycle
 def _mode(conversion_type: str | None) -> str | None:
     """`hours_online` -> `online`."""
     return conversion_type.removeprefix("hours_") if conversion_type else None
+
+
+def _day(event: Mapping[str, Any], cycle: Cycle) -> date:
+    """The day of an event. Raises `Invalid` where its date lies in another school year than the one that it names."""
+    told = parse_school_year(event["school_year"]) if "school_year" in event else None
+    day: date = event.get("date") or _last_day(int(told or 0), cycle)
+    if told is not None and cycle.school_year_of(day) != told:
+        lies_in = school_year_title(cycle.school_year_of(day))
+        sentence = f"日期 {day} 属于 {lies_in} 学年，与 school_year 不符；请改正其一，或只写日期（I-01）。"
+        raise Invalid(sentence, fields={f"events.{event['id']}.school_year": [sentence]})
+    return day
 
 
 def _last_day(school_year: int, cycle: Cycle) -> date:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
@@ -63,10 +64,15 @@ class PositiveSchema(FigureSchema):
     value = fields.Decimal(required=True, validate=validate.Range(min=0, min_inclusive=False))
 
 
+def _whole(days: Decimal) -> None:
+    if days != int(days):
+        raise ValidationError("应为整数天。")
+
+
 class DaysSchema(FigureSchema):
     """A number of whole days."""
 
-    value = fields.Decimal(required=True, places=0, validate=validate.Range(1, 366))
+    value = fields.Decimal(required=True, validate=[validate.Range(1, 366), _whole])
 
 
 class CapSchema(FigureSchema):

@@ -61,6 +61,8 @@ class Entry:
             cause = "规则已调整" if self.adjusted else "项目已更正" if self.corrected else ended
             return f"{cause}，已由第 {self.countered_by} 号记录冲正"
         amount = self.line.amount
+        if self.line.cycle is None:
+            return f"{words.NO_CYCLE}，待核对，暂不计入"
         if amount is None:
             return "政策待定，暂不计入"
         if amount == 0:

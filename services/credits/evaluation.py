@@ -32,6 +32,7 @@ class Happened:
     """Something in a teacher's history that may give credits."""
 
     id: str
+    """Its own in a history."""
     facts: ResultFacts
     held_on: date
     """Last day; of what is only known by its school year, that year's last day."""
@@ -84,8 +85,8 @@ class Evaluation:
 def evaluate(history: History, today: date | None = None) -> Evaluation:
     """Judges a history as of `today`; None: at the end of its cycle.
 
-    What lies in another cycle is left out, but for what only counts in the cycle in which it was obtained (FAQ-Q5):
-    that is told, and why it gives nothing here.
+    What lies in another cycle gives nothing here and is told as such; by a rule of its own what only counts in the
+    cycle in which it was obtained (FAQ-Q5).
     """
     edition, cycle = history.edition, history.cycle
     mine = [one for one in history.happened if _concerns(one, edition, cycle)]
@@ -112,7 +113,8 @@ def evaluate(history: History, today: date | None = None) -> Evaluation:
             [entry.as_part() for entry in standing],
             groups,
         )
-        told = [_told(one, entry) for one, entry in zip(mine, entries, strict=True)]
+        inside = {one.id: _told(one, entry) for one, entry in zip(mine, entries, strict=True)}
+        told = [inside.get(one.id) or _outside(one, edition, cycle) for one in history.happened]
     years = {
         year: sum((entry.counted for entry in standing if entry.line.school_year == year), rules.ZERO)
         for year in cycle.school_years
@@ -179,6 +181,15 @@ def _counter(line: LedgerLine) -> LedgerLine:
     copied = {column.key: getattr(line, column.key) for column in LedgerLine.__table__.columns if column.key != "id"}
     amount = None if line.amount is None else -line.amount
     return LedgerLine(**copied | {"kind": LineKind.REVERSAL.value, "amount": amount, "reverses": line.id})
+
+
+def _outside(one: Happened, edition: Edition, cycle: Cycle) -> Told:
+    """Of what lies in no cycle, or in another than the one that is looked at (R-01)."""
+    sentence = f"日期（date）{one.held_on} 不在本周期（{cycle.start} 至 {cycle.end}）之内，不计入本周期（R-01）"
+    first = edition.cycle.first_start if edition.cycle else None
+    if first is not None and one.held_on < min(first, cycle.start):
+        sentence = f"日期（date）{one.held_on} 早于首个周期（自 {first} 起），不在任何周期之内，不计学分（R-01）"
+    return Told(one.id, rules.ZERO, rules.ZERO, sentence, sentence, None)
 
 
 def _told(one: Happened, entry: Entry) -> Told:

@@ -97,7 +97,12 @@ _known: WeakKeyDictionary[Engine, tuple[Any, Rules]] = WeakKeyDictionary()
 
 def today() -> date:
     """The date in China."""
-    return utc_now().astimezone(ZoneInfo("Asia/Shanghai")).date()
+    return day_of(utc_now())
+
+
+def day_of(moment: datetime) -> date:
+    """The date in China at that time."""
+    return moment.astimezone(ZoneInfo("Asia/Shanghai")).date()
 
 
 def editions(session: Session) -> Editions:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    or_,
     select,
 )
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -127,8 +128,20 @@ def overtake(session: Session, reason: str, *where: ColumnElement[bool]) -> Sequ
 
 
 def newest(session: Session, audit_id: str, result_ids: Sequence[str]) -> dict[str, LateEntry]:
-    """Result -> the last that was kept of it under this audit, where nobody has admitted it."""
-    query = select(LateEntry).where(LateEntry.result_id.in_(result_ids), LateEntry.audit_id == audit_id)
+    """Result -> the last that was kept of it under this audit, where nobody has admitted it.
+
+    One that was overtaken by a correction is of no account once the ledger has the line that follows from it.
+    """
+    later = select(LedgerLine.id).where(
+        LedgerLine.result_id == LateEntry.result_id,
+        LedgerLine.audit_id == audit_id,
+        LedgerLine.correction > LateEntry.correction,
+    )
+    query = select(LateEntry).where(
+        LateEntry.result_id.in_(result_ids),
+        LateEntry.audit_id == audit_id,
+        or_(LateEntry.state != OVERTAKEN, ~later.exists()),
+    )
     last = {entry.result_id: entry for entry in session.scalars(query.order_by(LateEntry.id))}
     return {result_id: entry for result_id, entry in last.items() if entry.state != ADMITTED}
 

@@ -7,13 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Select, and_, false, func, literal, or_, select
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy.orm import Session, aliased, contains_eager
 
 from services.credits import people, queries
 from services.credits.judgement import BucketSum, judge
 from services.credits.models import (
     Audit,
     LedgerLine,
+    LineKind,
     RecognisedClaim,
     UnknownPerson,
 )
@@ -85,7 +86,7 @@ def _as_stored(stored: StoredStanding | None) -> tuple[dict[Bucket, BucketSum], 
 def unknown_lines(
     session: Session, actor: Actor, *, cursor: str | None = None, limit: int = PAGE_SIZE
 ) -> Page[LedgerLine]:
-    """Lines that wait for their person to be registered, oldest first."""
+    """Lines that are 待核对, oldest first; `words.to_check` says why."""
     return page(session, visible_unknown(actor), [LedgerLine.id], cursor=cursor, limit=limit)
 
 
@@ -113,15 +114,24 @@ def area_at(session: Session, actor: Actor, path: str | None) -> UnitCopy | None
 
 
 def visible_unknown(actor: Actor) -> Select[LedgerLine]:
-    """Lines of people whom the register does not know (待核对), of trainings and claims of the actor's areas."""
+    """Lines of people whom the register does not know, and those that stand and lie in no cycle (待核对).
+
+    Of trainings and claims of the actor's areas, and of the people whose credits the actor looks after.
+    """
     areas = [post.unit.path for post in actor.posts_of(Office.SCHOOL_ADMIN, Office.CREDIT_ADMIN)]
-    here = or_(under_any(Audit.organizer_path, areas), under_any(RecognisedClaim.unit_path, areas))
+    columns = (Audit.organizer_path, RecognisedClaim.unit_path, PersonCopy.unit_path)
+    # Two lists of numbers, each by an index of its own; asked for in one condition, the whole ledger would be read.
+    line, counter = aliased(LedgerLine), aliased(LedgerLine)
+    nobodys = select(line.id).join(UnknownPerson, UnknownPerson.person_id == line.person_id)
+    known = select(PersonCopy.person_id).where(PersonCopy.person_id == line.person_id)
+    countered = select(counter.id).where(counter.reverses == line.id)
+    undated = select(line.id).where(line.cycle.is_(None), line.kind == LineKind.EARNED, ~countered.exists())
     return (
         select(LedgerLine)
-        .join(UnknownPerson, UnknownPerson.person_id == LedgerLine.person_id)
         .outerjoin(LedgerLine.audit)
         .outerjoin(LedgerLine.claim)
-        .outerjoin(PersonCopy, PersonCopy.person_id == LedgerLine.person_id)
-        .where(PersonCopy.person_id.is_(None), here)
-        .options(contains_eager(LedgerLine.audit), contains_eager(LedgerLine.claim))
+        .outerjoin(LedgerLine.person)
+        .where(LedgerLine.id.in_(nobodys.where(~known.exists()).union(undated)))
+        .where(or_(*[under_any(column, areas) for column in columns]))
+        .options(*[contains_eager(joined) for joined in (LedgerLine.audit, LedgerLine.claim, LedgerLine.person)])
     )

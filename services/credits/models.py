@@ -25,9 +25,10 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, foreign, mapped_column, relationship
 
-from shared.database import NAMING, Hundredths, IdType, JsonType, PathType, UtcDateTime
+from shared.database import NAMING, PATHS, Hundredths, IdType, JsonType, PathType, UtcDateTime
+from shared.directory import PersonCopy
 from shared.outbox import BigId
 
 
@@ -166,6 +167,13 @@ class LedgerLine(Base):
         primaryjoin="RecognisedClaim.claim_id == foreign(LedgerLine.result_id)", viewonly=True, lazy="raise"
     )
     """What was recognised, where the line comes from no audit (T19)."""
+    person: Mapped[PersonCopy | None] = relationship(
+        PersonCopy,
+        primaryjoin=lambda: PersonCopy.person_id == foreign(LedgerLine.person_id),
+        viewonly=True,
+        lazy="raise",
+    )
+    """None: the register does not know her."""
 
     @property
     def source_title(self) -> str:
@@ -202,7 +210,7 @@ class ApprovedPlan(Base):
     digest: Mapped[str] = mapped_column(String(80))
     items: Mapped[list[dict[str, Any]]] = mapped_column(JsonType)
     """`shared.events.plans.ApprovedItem` as JSON, in the order of the plan."""
-    covers: Mapped[list[str]] = mapped_column(JsonType, default=list, server_default="[]")
+    covers: Mapped[list[str]] = mapped_column(JsonType, default=list, server_default="[]", info=PATHS)
     """Paths of the further schools for which it speaks; none also where it was approved before that was told."""
     approved_at: Mapped[datetime] = mapped_column(UtcDateTime)
     status: Mapped[str] = mapped_column(String(20), default="approved", server_default="approved")
@@ -214,7 +222,10 @@ class ApprovedPlan(Base):
 
 
 class Exemption(Base):
-    """A time in which nothing is asked of somebody, by a document (T17). It is ended by its last day, never deleted."""
+    """A time in which nothing is asked of somebody, by a document (T17).
+
+    It is ended by its last day, or withdrawn before it begins, and never deleted.
+    """
 
     __tablename__ = "exemptions"
     __table_args__ = (
@@ -241,6 +252,10 @@ class Exemption(Base):
     """Who set the last day afterwards."""
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_reason: Mapped[str | None] = mapped_column(Text)
+    withdrawn_by_name: Mapped[str | None] = mapped_column(String(60))
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Taken away before it had begun: it never holds."""
+    withdrawn_reason: Mapped[str | None] = mapped_column(Text)
 
 
 class FormerUnit(Base):

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 from marshmallow import ValidationError
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, or_
 from sqlalchemy.orm import Session
 
 from services.credits import in_force, listing, queries, telling, words
@@ -119,7 +119,7 @@ def teachers() -> str:
 @bp.get("/unknown")
 @allow(*ADMINS)
 def unknown() -> str:
-    """待核对: lines whose person the register does not know."""
+    """待核对: lines whose person the register does not know, or that lie in no cycle."""
     with reading() as session:
         found = listing.unknown_lines(session, actor(), cursor=request.args.get("cursor"))
         return render_template(
@@ -170,6 +170,7 @@ def _account(session: Session, person_id: str | None, *, own: bool) -> str:
     states = FILTERS.get(show, FILTERS[""])[1]
     chosen = [entry for entry in standing.entries if not states or entry.state in states]
     public = publicity.of_person(session, person.person_id).items if there_is["public"] else []
+    listed = {cycle.number, *(one.cycle for one in public)}
     return render_template(
         "credits/account.html",
         own=own,
@@ -180,7 +181,9 @@ def _account(session: Session, person_id: str | None, *, own: bool) -> str:
         late=closing.of_teacher(session, person.person_id, cycle.number) if cycle.closed(day) else [],
         former=employment.former_units(session, person.person_id) if there_is["moved"] else [],
         when=_when(cycle),
-        cycles=_cycle_tabs(cycle, [one for one in cycles if one == cycle or not one.ended(day) or there_is[one.title]]),
+        cycles=_cycle_tabs(
+            cycle, [one for one in cycles if one.number in listed or not one.ended(day) or there_is[one.title]]
+        ),
         filters=_filter_tabs(standing, show),
         names=queries.names_of(session, standing.entries),
         fresh=queries.fresh(there_is),
@@ -196,7 +199,7 @@ def _beside(cycles: Sequence[Cycle]) -> list[ColumnElement[Any]]:
         employment.has_moved().label("moved"),
         publicity.has_any().label("public"),
         disputes.has_any().label("disputed"),
-        *[queries.has_lines(cycle).label(cycle.title) for cycle in cycles],
+        *[or_(queries.has_lines(cycle), closing.has_any(cycle)).label(cycle.title) for cycle in cycles],
         *queries.parked(),
     ]
 
@@ -239,7 +242,7 @@ def _when(cycle: Cycle) -> str:
 
 
 def _cycle_tabs(shown: Cycle, listed: Sequence[Cycle]) -> list[dict[str, object]]:
-    """The running cycle, and those of which there are lines: an empty past says nothing about a teacher."""
+    """The running cycle, and those of which there is anything: an empty past says nothing about a teacher."""
     return [
         {
             "label": cycle.title + ("（往期）" if cycle.ended(queries.today()) else ""),

@@ -41,7 +41,7 @@ def teachers(session: Session, people: Select[Any], *beside: Any) -> dict[str, T
     query = (
         people.add_columns(UnitCopy, Exemption, *beside)
         .outerjoin(UnitCopy, UnitCopy.path == PersonCopy.unit_path)
-        .outerjoin(Exemption, Exemption.person_id == PersonCopy.person_id)
+        .outerjoin(Exemption, and_(Exemption.person_id == PersonCopy.person_id, Exemption.withdrawn_at.is_(None)))
         .order_by(Exemption.starts_on.desc(), Exemption.id)
     )
     rows = session.execute(query).all()  # one for each exemption, or a single one
@@ -60,7 +60,7 @@ def teachers(session: Session, people: Select[Any], *beside: Any) -> dict[str, T
 
 def exemptions_of(session: Session, person_ids: Sequence[str]) -> dict[str, tuple[Exempted, ...]]:
     """Person -> exemptions, the last begun first; who has none is absent."""
-    query = select(Exemption).where(Exemption.person_id.in_(person_ids))
+    query = select(Exemption).where(Exemption.person_id.in_(person_ids), Exemption.withdrawn_at.is_(None))
     found: dict[str, tuple[Exempted, ...]] = {}
     for one in session.scalars(query.order_by(Exemption.starts_on.desc(), Exemption.id)):
         found[one.person_id] = (*found.get(one.person_id, ()), _told(one))
@@ -111,6 +111,9 @@ def asked(edition: Edition, cycle: Cycle, day: date) -> ColumnElement[bool]:
     rules = [rule for rule in edition.persons if rule.bucket is None and rule.status == NOT_ASSESSED]
     until = or_(Exemption.ends_on.is_(None), Exemption.ends_on >= day)
     exempted = select(Exemption.id).where(
-        Exemption.person_id == PersonCopy.person_id, Exemption.starts_on <= day, until
+        Exemption.person_id == PersonCopy.person_id,
+        Exemption.starts_on <= day,
+        until,
+        Exemption.withdrawn_at.is_(None),
     )
     return and_(~exempted.exists(), *[not_(fits(rule, cycle, day)) for rule in rules])

@@ -6,6 +6,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
+from services.credits import words
 from services.credits.entries import Entry
 from services.credits.models import LedgerLine
 from services.credits.queries import Freshness, Standing
@@ -167,7 +168,7 @@ class LineOut(Schema):
 
 
 class UnknownLineOut(Schema):
-    """A line whose person the register does not know (待核对)."""
+    """A line whose person the register does not know, or that lies in no cycle (待核对)."""
 
     id = fields.Integer()
     person_id = fields.String()
@@ -175,6 +176,7 @@ class UnknownLineOut(Schema):
     organizer = fields.String()
     amount = Credits(allow_none=True)
     explanation = fields.String()
+    to_check = fields.String(metadata={"description": "待核对的原因"})
     recorded_at = fields.AwareDateTime()
 
 
@@ -240,6 +242,7 @@ def unknown_body(line: LedgerLine) -> dict[str, Any]:
     """A line for `UnknownLineOut`."""
     return {
         **_columns(line, "id", "person_id", "amount", "recorded_at"),
+        "to_check": words.to_check(known=line.person is not None, dated=line.cycle is not None),
         "project_title": line.source_title,
         "organizer": line.organizer,
         "explanation": line.sentence,

@@ -69,6 +69,18 @@ LINE_STATES = {
 }
 
 
+NO_CYCLE = "日期和学年不在任何培训周期之内"
+"""Why a line counts in no cycle."""
+
+
+def to_check(*, known: bool, dated: bool) -> str:
+    """Why a line is 待核对: whether the register knows its person, and whether it lies in a cycle."""
+    causes = [] if known else ["教师尚不在名册中"]
+    if not dated:
+        causes.append(f"{NO_CYCLE}，请核对；有误的，更正项目或作废认定")
+    return "；".join(causes)
+
+
 def category(code: str) -> str:
     """The title of a training category; one that is new to this release is told as what it is."""
     return CATEGORIES.get(code, "其他培训")

@@ -250,6 +250,10 @@ _ROWS = (
         name="release", label="调整办理人", by=By.SYSTEM, starts=frozenset(Status), pending=_ANY_PENDING, leads=_stays,
         internal=True, refusal="", outcome="{names}已不在岗，{to}",
     ),
+    Act(
+        name="rezone", label="区划调整", by=By.SYSTEM, starts=frozenset(Status), pending=_ANY_PENDING, leads=_stays,
+        refusal="", outcome="依据{names}，{to}",
+    ),
 )  # fmt: skip
 
 ACTS: dict[str, Act] = {act.name: act for act in _ROWS}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from flask import Response, jsonify
 from marshmallow import Schema, ValidationError
-from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.datastructures import FileStorage
 
 from services.plans import files
 from shared.file_store import FileStore
@@ -25,21 +24,6 @@ def answer(schema: Schema, value: Any, *, status: int = 200, version: int | None
     if version is not None:
         response.set_etag(str(version))
     return response
-
-
-def form_rows(form: MultiDict[str, str], name: str, given: Collection[str] = ()) -> list[dict[str, str]]:
-    """`items.0.title=…&items.3.title=…` as a list of rows in order; rows in which nobody typed anything are dropped.
-
-    `given`: what the form fills in by itself, which does not make a row one that somebody typed into.
-    """
-    rows: dict[int, dict[str, str]] = {}
-    for key, value in form.items():
-        found = re.fullmatch(rf"{name}\.(\d{{1,4}})\.(\w+)", key)
-        if found:
-            rows.setdefault(int(found[1]), {})[found[2]] = value.strip()
-    return [
-        row for _, row in sorted(rows.items()) if any(value for key, value in row.items() if key not in ("id", *given))
-    ]
 
 
 def without_blanks(values: Mapping[str, Any]) -> dict[str, Any]:

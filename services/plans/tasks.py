@@ -10,14 +10,14 @@ from services.plans.projects.models import Project, RosterUpload
 from services.plans.reports.packing import pack_cases
 from services.plans.reports.spotchecks import PACK_JOB
 from services.plans.rosters import importing, roster
-from services.plans.rosters.error_rows import keep_error_rows
 from services.plans.rosters.importing import CHECK_JOB, IMPORT_JOB
 from services.plans.rosters.register import People
-from services.plans.rosters.spreadsheet import KINDS
 from shared import retention
 from shared.database import utc_now
 from shared.file_store import FileStore
 from shared.jobs import Job, Jobs
+from shared.sheets.reading import KINDS
+from shared.sheets.writing import keep_error_rows
 
 CONFIRM_JOB = "plans.confirm_results"
 CLOCK_JOB = "plans.look_at_clocks"

@@ -33,6 +33,26 @@ class UnitsChanged(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UnitMoved(Event):
+    """A unit and all under it has another path from now on (区划调整), or was merged into another unit.
+
+    Every service gives its rows the new path (`shared.moving`); no message of its own tells the units, people and
+    offices under it. Moves are applied in the order in which they happened.
+    """
+
+    name = "accounts.unit_moved.v1"
+    aggregate = ("tree", "province_path")
+    province_path: str
+    old_path: str
+    new_path: str
+    merged: bool
+    """The unit itself stays behind, closed; its people and what was under way are at `new_path`."""
+    document: str
+    """文号, for the histories."""
+    in_force_on: date
+
+
+@dataclass(frozen=True, kw_only=True)
 class PersonPersonal:
     """What identifies the person to a reader; left out of logs."""
 

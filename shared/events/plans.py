@@ -28,7 +28,7 @@ class StageEntered(Event):
     """A submission has come to a stage, or back into its queue after it was parked: then `entered_at` is still that of
     the visit. The routing key ends with the level and the code of the reviewing unit.
 
-    No listener: it is there so that a county's own system may bind its own queue, for example to
+    accounts tells those in post whose turn it is; a county's own system may bind its own queue, for example to
     `plans.stage_entered.v1.county.360102`.
     """
 
@@ -46,6 +46,9 @@ class StageEntered(Event):
     version: int
     digest: str
     entered_at: datetime
+    office: str | None = None
+    """Who decides there (`shared.actors.Office`)."""
+    title: str | None = None
 
     @property
     def routing_key(self) -> str:
@@ -59,8 +62,9 @@ class PlanDecided(Event):
     otherwise: taken back, withdrawn, abandoned by its school, or parked until the province answers. The routing key
     ends with the level and the code of the unit whose stage it was.
 
-    No listener: it is there for a county's own system, which binds for example `plans.plan_decided.v1.county.360102`;
-    `plans.plan_decided.v1.#` is everybody's, and what was given up at nobody's stage.
+    accounts tells whose submission it is; a county's own system binds for example
+    `plans.plan_decided.v1.county.360102`; `plans.plan_decided.v1.#` is everybody's, and what was given up at nobody's
+    stage.
     """
 
     name = "plans.plan_decided.v1"
@@ -80,6 +84,13 @@ class PlanDecided(Event):
     """Of the stage; null: it was at none."""
     reviewing_path: str | None = None
     """The unit whose stage it was, also where somebody above confirmed a refusal; null: it was at none."""
+    title: str | None = None
+    filing_office: str | None = None
+    """Office of the submitting unit whose submission it is; null: it is one person's own."""
+    person_id: str | None = None
+    """Claims: the teacher for whom it is."""
+    reason: str | None = None
+    """What the reviewer wrote to whose submission it is, of a return or a refusal."""
 
     @property
     def routing_key(self) -> str:
@@ -302,3 +313,7 @@ class PlanEnded(Event):
     """The plan that replaces it."""
     reason: str
     ended_at: datetime
+    title: str | None = None
+    filing_office: str | None = None
+    """As in `PlanDecided`."""
+    person_id: str | None = None

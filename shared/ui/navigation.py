@@ -40,6 +40,13 @@ _ENTRIES: tuple[tuple[str, str, str, tuple[Office, ...], tuple[str, ...]], ...] 
         ("/credits/disputes/",),
     ),
     ("授权函", "/accounts/letters", "mail", (Office.ACCOUNT_MANAGER,), ()),
+    (
+        "教师名册",
+        "/accounts/people",
+        "user-circle",
+        (Office.SCHOOL_ADMIN, Office.ACCOUNT_MANAGER),
+        ("/accounts/people/",),
+    ),
     ("单位与账号", "/accounts/units", "building", (Office.ACCOUNT_MANAGER,), ("/accounts/",)),
 )
 

@@ -231,6 +231,12 @@ def test_b6_what_waits_follows_a_correction_also_into_an_open_cycle(database: Da
     deliver(database, corrected(2, THIS_YEAR), 2)
     assert [(line.cycle, line.amount) for line in lines(database)] == [(2023, Decimal(6))]
     assert [entry.state for entry in kept(database)] == ["overtaken", "overtaken"]
+    # The roster is told what stands, not why something waited before.
+    (last,) = told(database)[-1]["results"]
+    assert (last["credits"], last["explanation"]) == ("6.0", lines(database)[0].sentence)
+    deliver(database, revoked(), 2)
+    (last,) = told(database)[-1]["results"]
+    assert (last["credits"], last["explanation"]) == ("0.0", lines(database)[1].sentence)
 
 
 def test_b6_a_correction_out_of_an_open_cycle_is_countered_there(database: Database) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
@@ -11,8 +12,9 @@ from shared.database import new_id
 from shared.service import Runtime
 from tests.credits.changing import DOCUMENT, lines, province
 from tests.credits.make import COUNTY, OTHER_COUNTY, admin, audited, bearer, cookie, deliver, register_people, teacher
-from tests.credits.test_closed_cycles import CLOSED, LAST_SUMMER, kept
+from tests.credits.test_closed_cycles import CLOSED, LAST_SUMMER, decide, kept
 from tests.credits.test_pages import show
+from tests.credits.test_publicity import in_publicity
 
 
 @pytest.fixture
@@ -61,3 +63,17 @@ def test_b6_pages_show_it_and_the_province_decides(client: FlaskClient, run: Run
     assert f"江西省教育厅已不予补记（{DOCUMENT}）：超过期限" in show(client, run, admin(path=COUNTY), where)
     assert "超过期限" in show(client, run, teacher(1), "/credits/mine?cycle=2018")
     show(client, run, admin(), "/credits/late?show=nothing", 404)
+
+
+def test_b6_a_teacher_finds_the_closed_cycle_in_which_something_waits(client: FlaskClient, run: Runtime) -> None:
+    register_people(run.database, 1, 2)
+    past = "2018—2023 周期（往期）"
+    assert past not in show(client, run, teacher(1), "/credits/mine")
+    deliver(run.database, replace(in_publicity(1), project=LAST_SUMMER), 1)
+    assert past in show(client, run, teacher(1), "/credits/mine"), "already while it is 公示中"
+    assert "周期关闭后才确认，不计入" in show(client, run, teacher(1), "/credits/mine?cycle=2018")
+    deliver(run.database, audited(project=LAST_SUMMER), 2)
+    assert past in show(client, run, teacher(1), "/credits/mine")
+    assert past not in show(client, run, teacher(2), "/credits/mine")
+    decide(run.database, admit=False)
+    assert past in show(client, run, teacher(1), "/credits/mine"), "what was dismissed is told there too"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
@@ -19,11 +20,12 @@ from shared.database import Database
 from shared.errors import Invalid
 from shared.events.accounts import PeopleChanged, PersonPersonal, PersonRecord
 from shared.events.base import Event
+from shared.events.plans_claims import ClaimApproved
 from shared.service import Runtime
 from shared.tables import TableError
 from tests.credits import make
 from tests.credits.conftest import NOW
-from tests.credits.test_claims import DEGREE, ended
+from tests.credits.test_claims import DEGREE, LESSONS, ended
 from tests.credits.test_disputes import OTHER, act, line_of, opened, settle_due, state
 
 pytestmark = pytest.mark.usefixtures("now")
@@ -82,6 +84,39 @@ def test_t16_the_next_claim_of_the_category_settles_it(claimed: Database) -> Non
     assert next_day(claimed, replace(NEXT, plan_id="claim-7", category="open_class", rank="", count=1)) == 0
     assert next_day(claimed, NEXT) == 1
     assert state(claimed, number) == ("settled", line_of(claimed))
+
+
+@pytest.mark.parametrize(
+    ("disputed", "changes", "closes"),
+    [
+        (DEGREE, {"title": "学科教学硕士"}, 1),
+        (DEGREE, {"document": "1041420270002", "title": "教育 硕士"}, 1),
+        (DEGREE, {"document": "1041420270002", "obtained_on": date(2026, 11, 12)}, 0),
+        (LESSONS, {"title": "听课 40 节"}, 0),
+    ],
+)
+def test_t16_only_the_next_claim_of_the_very_same_thing_settles_it(
+    database: Database, disputed: ClaimApproved, changes: dict[str, Any], closes: int
+) -> None:
+    """By the number of the certificate, or by title and date; lessons share the number of a paper."""
+    make.register_people(database, 1)
+    make.deliver(database, disputed)
+    number = upheld(database, "reclaim")
+    assert next_day(database, replace(disputed, plan_id="claim-9", number="R-9", **changes)) == closes
+    assert state(database, number) == (("settled", line_of(database)) if closes else ("upheld", None))
+
+
+def test_t16_another_claim_of_the_category_is_offered_to_who_settles(client: FlaskClient, run: Runtime) -> None:
+    make.register_people(run.database, 1)
+    make.deliver(run.database, DEGREE)
+    number = upheld(run.database, "reclaim")
+    other = replace(NEXT, title="教育博士", rank="doctor", document="1041420270002")
+    assert next_day(run.database, other) == 0
+    client.set_cookie(*make.cookie(run, OTHER))
+    line = line_of(run.database)
+    assert f"第 {line} 号记录：教育博士（{other.number}" in client.get(f"/credits/disputes/{number}").text
+    act(run.database, OTHER, number, "settle", line_id=line, note="已按博士学位重新认定")
+    assert state(run.database, number) == ("settled", line)
 
 
 def test_t16_by_hand_only_a_line_about_the_same_matter_puts_it_right(claimed: Database) -> None:

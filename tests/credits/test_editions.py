@@ -40,6 +40,7 @@ CYCLE = "cycle = { first_start = 2018-09-01, years = 5 }"
     ("name", "old", "new", "where"),
     [
         (TRIAL_FILE, "per_year       =", "per_yeer =", "jx-2018-trial.toml: minimums.per_yeer: 没有这个字段"),
+        (TRIAL_FILE, "closes_after = { value = 91", "closes_after = { value = 91.5", "value: 应为整数天"),
         (TRIAL_FILE, "value = 1.5", "value = -1.5", "jx-2018-trial.toml: pots.0.cap_year.value: 应不小于 0"),
         (
             TRIAL_FILE,

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 import time_machine
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
-from services.credits import listing, queries
+from services.credits import listing, people, queries
 from services.credits.employment import operations
 from services.credits.employment import queries as employment
 from services.credits.models import Exemption
 from shared.actors import Actor, Office
 from shared.database import Database
+from shared.directory import PersonCopy, UnitCopy
 from shared.errors import Conflict, Invalid, NotAllowed, NotFound
 from shared.events.accounts import PeopleChanged, PersonPersonal, PersonRecord
 from shared.service import Runtime
@@ -35,6 +37,7 @@ from tests.credits.make import (
     result,
     teacher,
 )
+from tests.credits.test_dispute_pages import send
 from tests.credits.test_pages import show
 
 LEAVE: dict[str, Any] = {
@@ -98,6 +101,58 @@ def test_t17_only_the_county_enters_it_and_dates_are_checked(database: Database)
     assert (
         status(database, teacher(1), datetime(2027, 4, 1, tzinfo=NOW.tzinfo))[1] == "另行规定（行政岗位 2027-03-01 起）"
     )
+
+
+@pytest.mark.usefixtures("now")
+def test_t17_a_mistaken_one_is_withdrawn_before_it_begins_and_stays_on_record(database: Database) -> None:
+    register_people(database, 1)
+    slip = LEAVE | {"starts_on": date(2032, 10, 1), "ends_on": None}
+    begins = datetime(2032, 10, 2, tzinfo=NOW.tzinfo)
+    with database.transaction() as session:
+        for absurd in (date(2033, 9, 1), date.max):
+            with pytest.raises(Invalid, match="最晚为下一个培训周期的最后一天 2033-08-31") as caught:
+                operations.enter_exemption(session, admin(), "person-1", **slip | {"starts_on": absurd})
+            assert list(caught.value.fields) == ["starts_on"]
+        made = operations.enter_exemption(session, admin(), "person-1", **slip)
+        with pytest.raises(NotAllowed):
+            operations.withdraw_exemption(session, admin(Office.SCHOOL_ADMIN, SCHOOL), made.id, reason="年份有误")
+        with pytest.raises(NotFound):
+            operations.withdraw_exemption(session, admin(path=OTHER_COUNTY), made.id, reason="年份有误")
+    assert status(database, teacher(1), begins)[0] == "not_assessed"
+    begun = pytest.raises(Conflict, match="已于 2032-10-01 开始，不能撤销")
+    with time_machine.travel(begins), database.transaction() as session, begun:
+        operations.withdraw_exemption(session, admin(), made.id, reason="年份有误")
+    with database.transaction() as session:
+        operations.withdraw_exemption(session, admin(), made.id, reason=" 年份有误 ")
+        for act, body in (
+            (operations.withdraw_exemption, {}),
+            (operations.end_exemption, {"ends_on": date(2032, 10, 1)}),
+        ):
+            with pytest.raises(Conflict, match=r"龚立言于 .* 撤销：年份有误"):
+                act(session, admin(), made.id, reason="再改", **body)
+        operations.enter_exemption(session, admin(), "person-1", **slip | {"starts_on": date(2026, 10, 1)})
+    with time_machine.travel(begins), database.reading() as session:
+        (holding,) = employment.exemptions(session, admin(), holding=begins.date()).items
+        assert holding.starts_on == date(2026, 10, 1)
+        assert len(employment.exemptions(session, admin()).items) == 2
+        (asked,) = people.exemptions_of(session, ["person-1"]).values()
+        assert [one.starts_on for one in asked] == [date(2026, 10, 1)]
+    assert status(database, teacher(1))[1] == "暂停（病产假 2026-10-01 起）"
+
+
+@pytest.mark.usefixtures("now")
+def test_t17_one_that_is_withdrawn_never_holds(database: Database) -> None:
+    register_people(database, 1)
+    begins = datetime(2027, 9, 2, tzinfo=NOW.tzinfo)
+    with database.transaction() as session:
+        slip = LEAVE | {"starts_on": date(2027, 9, 1), "ends_on": None}
+        made = operations.enter_exemption(session, admin(), "person-1", **slip)
+        operations.withdraw_exemption(session, admin(), made.id, reason="登记错人")
+    assert status(database, teacher(1), begins)[:2] == ("in_progress", "")
+    with database.reading() as session:
+        edition, cycle = queries.choose_cycle(session, None)
+        asked = select(PersonCopy.person_id).where(people.asked(edition, cycle, begins.date()))
+        assert session.scalars(asked.outerjoin(UnitCopy, UnitCopy.path == PersonCopy.unit_path)).all() == ["person-1"]
 
 
 @pytest.mark.usefixtures("now")
@@ -172,6 +227,25 @@ def test_t17_t18_pages_and_api(client: FlaskClient, run: Runtime) -> None:
     assert "教师1" in show(client, run, admin(), "/credits/exemptions")
     assert "教师1" not in show(client, run, admin(path=OTHER_COUNTY), "/credits/exemptions")
     show(client, run, admin(path=OTHER_COUNTY), "/credits/teachers/person-1/exemptions", 404)
+
+    later = body | {"starts_on": "2027-09-01", "ends_on": None}
+    headers = bearer(run, admin())
+    slip: Any = client.post(path, json=later, headers=headers | {"Idempotency-Key": "key-00000002"}).json
+    page = "/credits/teachers/person-1/exemptions"
+    send(client, run, admin(), page, f"{page}/withdrawal", withdraw_id=slip["id"], withdraw_why="")
+    assert "请填写撤销的原因" in show(client, run, admin(), page)
+    send(client, run, admin(), page, f"{page}/withdrawal", withdraw_id=slip["id"], withdraw_why="登记错人")
+    text = show(client, run, admin(), page)
+    assert "已撤销：龚立言" in text
+    assert "撤销哪一条" not in text
+    again = client.post(
+        f"/credits/api/v1/exemptions/{slip['id']}/withdrawal",
+        json={"reason": "再撤"},
+        headers=headers | {"Idempotency-Key": "key-00000003"},
+    )
+    assert (again.status_code, "登记错人" in again.text) == (409, True)
+    (listed, _) = client.get("/credits/api/v1/exemptions", headers=headers).json["items"]  # type: ignore[index]
+    assert (listed["withdrawn_by"], listed["withdrawn_reason"]) == ("龚立言", "登记错人")
 
     deliver(run.database, moved(1, OTHER_SCHOOL, 2))
     old = admin(Office.SCHOOL_ADMIN, SCHOOL)

@@ -54,6 +54,7 @@ def test_the_command_prints_json_and_exits_by_what_differs(tmp_path: Path) -> No
         ({"date": None, "school_year": "2019"}, "学年应写作 2019-2020"),
         ({"date": "2020-13-40"}, "日期格式有误"),
         ({"level": "galactic"}, "应为 national"),
+        ({"school_year": "2020-2021"}, "events.e1.school_year：日期 2020-07-10 属于 2019-2020 学年"),
     ],
 )
 def test_a_case_that_says_nonsense_is_told_by_its_field(tmp_path: Path, event: dict[str, Any], sentence: str) -> None:
@@ -97,6 +98,18 @@ def test_a_simulation_explains_and_stores_nothing(client: FlaskClient, run: Runt
     [
         ({"events": [{**EVENT, "hours": "1e9"}]}, "events.0.hours"),
         ({"events": [{**EVENT, "hourz": 3}]}, "events.0.hourz"),
+        ({"events": [{**EVENT, "hours": "0.001"}]}, "events.0.hours"),
+        ({"events": [{**EVENT, "given_credits": "0.005"}]}, "events.0.given_credits"),
+        ({"events": [EVENT, EVENT]}, "events.1.id"),
+        (
+            {
+                "events": [{**EVENT, "id": "audit-1"}],
+                "project": {"category": "county_training"},
+                "steps": [{"do": "audit_results"}],
+            },
+            "events.0.id",
+        ),
+        ({"events": [{**EVENT, "school_year": "2020-2021"}]}, "events.e1.school_year"),
         ({"events": [{key: EVENT[key] for key in ("id", "type", "hours")}]}, "events.0.date"),
         ({"edition": "jx-2099"}, "edition"),
         ({"edition": "jx-revised"}, "cycle"),
@@ -119,6 +132,27 @@ def test_a_simulation_of_nonsense_names_the_field(
     answer = client.post(PATH, json=body, headers=bearer(run, teacher(1)))
     assert answer.status_code == 422
     assert field in answer.text.replace('"', ""), answer.text
+
+
+@pytest.mark.parametrize(
+    ("day", "words"),
+    [
+        ("1999-01-01", "早于首个周期（自 2018-09-01 起），不在任何周期之内"),
+        ("2023-09-01", "不在本周期（2018-09-01 至 2023-08-31）之内"),
+    ],
+)
+def test_a_simulation_says_why_what_lies_outside_the_cycle_gives_nothing(
+    client: FlaskClient, run: Runtime, day: str, words: str
+) -> None:
+    body = {"events": [{**EVENT, "id": "e0", "date": day}, EVENT]}
+    answer = client.post(PATH, json=body, headers=bearer(run, teacher(1)))
+    assert answer.status_code == 200, answer.text
+    assert answer.json is not None
+    assert answer.json["per_event"] == {"e0": "0.0", "e1": "3.0"}
+    outside = answer.json["explanation"][0]
+    assert outside["event"] == "e0"
+    for part in ("日期（date）", day, words, "R-01"):
+        assert part in outside["not_counted_because"]
 
 
 def test_a_simulation_is_for_who_is_signed_in(client: FlaskClient) -> None:

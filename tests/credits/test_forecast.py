@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -25,12 +26,13 @@ from services.credits.forecast.queries import BEYOND, SHORT, Chosen, Forecast, R
 from services.credits.standings import operations as standings
 from shared.actors import Actor, Office
 from shared.database import Database, new_id
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.events.credits import ForecastMade
 from shared.events.plans import ApprovedItem, Bucket, PlanApproved, PlanEnded
 from shared.jobs import JobRow, run_job
 from shared.outbox import OutboxRow
 from shared.service import Runtime
+from tests.at_once import at_once
 from tests.credits.make import (
     COUNTY,
     OTHER_COUNTY,
@@ -269,3 +271,18 @@ def test_n15_who_took_a_list_away_is_kept(county: Database, pages: FlaskClient, 
             (asked.id, "龚立言", "江西省"),
         ]
     assert "2 次 最近 2026-11-24 10:00 江西省 龚立言" in show(pages, run, admin(), "/credits/forecast/made")
+
+
+def test_faq_q11_two_officials_start_one_scheme(postgres: Database, now: datetime) -> None:
+    register_people(postgres, 1)
+
+    def start(who: str) -> Callable[[], str]:
+        def act() -> str:
+            with postgres.transaction() as session:
+                return operations.start_scheme(session, replace(admin(), account_id=who), COUNTY).id
+
+        return act
+
+    answers = at_once(start("one"), start("another"))
+    (refusal,) = [answer for answer in answers if isinstance(answer, Conflict)]
+    assert "的托底方案" in refusal.detail

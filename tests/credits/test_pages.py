@@ -146,10 +146,10 @@ def test_units_lead_down_the_tree(client: FlaskClient, run: Runtime) -> None:
 def test_lines_to_be_checked_are_shown(client: FlaskClient, run: Runtime) -> None:
     register_people(run.database, 1)
     deliver(run.database, audited(result(7)))
-    assert "有 1 条学分记录的教师尚不在名册中" in show(client, run, admin(), "/credits/teachers")
+    assert "有 1 条学分记录已照常入账，待核对" in show(client, run, admin(), "/credits/teachers")
     assert "person-7" in show(client, run, admin(), "/credits/unknown")
     register_people(run.database, 7)
-    assert "尚不在名册中，已照常入账" not in show(client, run, admin(), "/credits/teachers")
+    assert "条学分记录已照常入账，待核对" not in show(client, run, admin(), "/credits/teachers")
     assert "没有待核对的记录" in show(client, run, admin(), "/credits/unknown")
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+import time_machine
 from sqlalchemy import func, select
 
 from services.credits import queries
@@ -26,6 +27,7 @@ from tests.credits.make import (
     deliver,
     register_people,
     result,
+    revoked,
     teacher,
 )
 
@@ -104,6 +106,34 @@ def test_n46_a_correction_shows_what_it_will_come_to(database: Database) -> None
     assert shown(database)[0].amount == 0
     deliver(database, corrected(1, replace(PROJECT, convert=True)))
     assert shown(database)[0].amount == 6
+
+
+@pytest.mark.usefixtures("now")
+def test_n46_b6_of_a_closed_cycle_it_says_so_and_leaves_the_view_when_it_waits(database: Database) -> None:
+    register_people(database, 1)
+    last_summer = replace(PROJECT, school_year="2022-2023", held_from=date(2023, 8, 1), held_to=date(2023, 8, 10))
+    deliver(database, replace(in_publicity(), project=last_summer), 1)
+    (one,) = shown(database)
+    assert (one.cycle, one.amount, one.closed) == (2018, Decimal("6.0"), True)
+    assert "但2018—2023 周期于 2023-11-30 关闭，确认后不计入，须由省级学分管理员凭文件准予补记" in one.sentence
+    deliver(database, audited(project=last_summer), 2)
+    assert shown(database) == []
+    deliver(database, revoked(), 3)
+    assert shown(database) == []
+    deliver(database, replace(in_publicity(audit_id="audit-2", attempt=2), project=last_summer), 1)
+    assert [one.audit.audit_id for one in shown(database)] == ["audit-2"]
+
+
+def test_n46_b6_a_cycle_that_closes_before_the_period_is_over_is_closed_by_then(database: Database) -> None:
+    register_people(database, 1)
+    last_summer = replace(PROJECT, school_year="2022-2023", held_from=date(2023, 8, 1), held_to=date(2023, 8, 10))
+    closes = datetime(2023, 11, 30, 15, 59, tzinfo=UTC)
+    for number, until in enumerate((closes, closes + timedelta(minutes=1)), start=1):
+        told = in_publicity(1, audit_id=f"audit-{number}")
+        same = [replace(told.results[0], result_id=f"result-{number}")]
+        deliver(database, replace(told, project=last_summer, public_until=until, results=same), 1)
+    with time_machine.travel(datetime(2023, 11, 20, tzinfo=UTC)):
+        assert [one.closed for one in shown(database)] == [False, True]
 
 
 @pytest.mark.usefixtures("now")

@@ -17,6 +17,7 @@ from services.credits.rulebook import queries as rulebook
 from services.credits.rulebook.models import EditionDraft
 from services.credits.standings.models import RECOMPUTE_JOB
 from shared.database import Database
+from shared.errors import Invalid
 from shared.events.plans import Bucket
 from shared.jobs import JobRow
 from shared.outbox import OutboxRow, OutboxTodo
@@ -121,6 +122,62 @@ def test_n5_what_converts_hours_is_not_taken_back() -> None:
     content = figures.applied(edition_files.content_of(TRIAL), {cap: told("3")})
     empty = {key: told("") | {"source": "另一文件"} for key in (cap, "minimums.per_year")}
     assert list(figures.faults(content, empty)) == [f"{cap}.value"]
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["pots.full_staff_training.cap_year", "partitions.levels.county", "awards.paper.any.any", "minimums.per_year"],
+)
+def test_n5_what_is_unknown_is_not_settled_by_an_empty_value(key: str) -> None:
+    """Nor by a pot without a ceiling, however it came about: hours would convert without one."""
+    content = edition_files.content_of(TRIAL)
+    content["minimums"].pop("per_year")
+    assert list(figures.faults(content, {key: told("")})) == [f"{key}.value"]
+    assert figures.faults(content, {key: told("2")}) == {}
+    content["pots"] = [{"id": "full_staff_training", "title": "全员培训", "categories": ["full_staff_training"]}]
+    assert figures.applied(content, {})["undetermined"] == content["undetermined"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"partitions.levels.district": "999"}, "partitions.levels.district"),
+        ({"partitions.levels.district": "13", "partitions.levels.county": "14"}, "partitions.levels.county"),
+        ({"minimums.coordinated": "1000"}, "minimums.total"),
+        ({"minimums.total": "35.99"}, "minimums.total"),
+        ({"minimums.per_year": "36.01"}, "minimums.per_year"),
+    ],
+)
+def test_n5_figures_that_contradict_each_other_are_named(
+    database: Database, changed: dict[str, str], field: str
+) -> None:
+    """Of a part more is asked than of the whole: neither saved nor, from an older draft, published."""
+    figures_ = {key: told(value) for key, value in changed.items()}
+    with pytest.raises(Invalid) as caught:
+        drafted(database, "forward", TODAY, figures_)
+    assert list(caught.value.fields) == [f"{field}.value"]
+    draft = drafted(database, "forward", TODAY, LOWER)
+    draft.figures = figures_
+    with database.reading() as session, pytest.raises(Invalid) as caught:
+        operations.made(session, draft)
+    assert list(caught.value.fields) == [f"{field}.value"]
+
+
+def test_n5_parts_may_ask_for_the_whole(database: Database) -> None:
+    shares = {"national_provincial": "10", "district": "10", "county": "6"}
+    whole = {f"partitions.levels.{name}": told(value) for name, value in shares.items()}
+    draft = drafted(database, "forward", TODAY, whole | {"minimums.per_year": told("36")})
+    assert set(draft.figures) == {*whole, "minimums.per_year"}
+
+
+def test_n5_no_change_lies_beyond_the_next_cycle(database: Database) -> None:
+    """2023 to 2028 runs: a change may wait until the end of the next one, and a slip of the pen is told."""
+    assert drafted(database, "forward", date(2033, 8, 31), LOWER).effective_from == date(2033, 8, 31)
+    for slip in (date(2033, 9, 1), date(2999, 1, 1), date.max):
+        with pytest.raises(Invalid) as caught:
+            drafted(database, "current_cycle", slip, LOWER)
+        assert list(caught.value.fields) == ["effective_from"]
+        assert "不晚于 2033-08-31" in caught.value.fields["effective_from"][0]
 
 
 def test_n5_the_preview_converts_every_kind_of_line_as_publication_does(database: Database) -> None:

@@ -26,6 +26,9 @@ OURS = {name: part for name, part in COMPOSE["services"].items() if part["image"
 LEFT_AT_DEFAULT = {"XUEFEN_TOKEN_DIR": "the folder `tokens` under XUEFEN_DATA, where the volumes are mounted"}
 """Settings that no process of production sets, and why."""
 
+MAIL = {"XUEFEN_SMTP_URL", "XUEFEN_MAIL_FROM"}
+"""Accounts alone sends mails, where there is a server for them."""
+
 
 def known_variables() -> set[str]:
     """Every variable that `load_settings` reads."""
@@ -36,7 +39,8 @@ def known_variables() -> set[str]:
 def not_its_own(service: str) -> set[str]:
     """Variables that only other services need."""
     needs = {name: {f"XUEFEN_{need.upper()}" for need in own} for name, own in NEEDS.items()}
-    return set().union(*needs.values()) - needs[service]
+    others = set().union(*needs.values()) - needs[service]
+    return others if service == "accounts" else others | MAIL
 
 
 def environment(process: str, secret_files: Path) -> dict[str, str]:

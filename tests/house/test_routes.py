@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from werkzeug.routing import IntegerConverter
 
 from shared.actors import Office
 from shared.service import make_runtime
@@ -130,3 +131,12 @@ def test_reading_needs_no_key_and_changing_is_no_get(service: str, apps: dict[st
         and {"once", "transaction"} & _names_called(_tree(inspect.unwrap(view)))
     ]
     assert not changing, changing
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_number_that_no_database_takes_is_not_there(service: str, apps: dict[str, Flask]) -> None:
+    numbered = [rule for rule in apps[service].url_map.iter_rules() if "<int:" in str(rule)]
+    assert numbered
+    for rule in numbered:
+        (name, converter), *_ = [(n, c) for n, c in rule._converters.items() if isinstance(c, IntegerConverter)]
+        assert converter.max == 2**63 - 1, (str(rule), name)

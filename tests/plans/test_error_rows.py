@@ -12,12 +12,14 @@ from sqlalchemy import select
 
 from services.plans.files import store
 from services.plans.projects.models import Result, RosterUpload
-from services.plans.rosters import error_rows, roster, spreadsheet
+from services.plans.rosters import roster
 from services.plans.tasks import JOBS
 from shared.database import Database
 from shared.directory import PersonCopy
 from shared.jobs import JobRow, run_job
 from shared.service import Runtime
+from shared.sheets import reading, writing
+from shared.sheets.cells import find_headings
 from tests.plans import builders as make
 from tests.plans.test_api import PROJECT, As, sheet
 
@@ -41,7 +43,7 @@ def work(database: Database, run: Runtime, job_id: str) -> JobRow:
 @pytest.fixture
 def long(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every roster counts as a long one."""
-    monkeypatch.setattr(spreadsheet, "SHORT_PART", 100)
+    monkeypatch.setattr(reading, "SHORT_PART", 100)
 
 
 def mixed() -> list[list[Any]]:
@@ -89,8 +91,8 @@ def test_t7_the_rows_with_errors_can_be_mended_and_uploaded_again(call_as: As, d
 def test_the_reasons_of_last_time_do_not_pile_up() -> None:
     header = ["身份证号", "姓名", "学时", "考核结果", "错误原因"]
     upload = make.upload(make.workbook([["1", "甲", 60, "合格", "旧的原因"]], header=header, first_row=2))
-    found = roster.read(spreadsheet.open_sheet(upload).rows, KEY, make.project_body()["hours"])
-    made = error_rows.error_rows(upload, found)
+    found = roster.read(reading.open_sheet(upload).rows, KEY, make.project_body()["hours"])
+    made = writing.error_rows(upload, found)
     assert made.name == "名单-错误行.xlsx"
     first, only = cells(made.content)
     assert (first, only[:4]) == (header, ["1", "甲", "60", "合格"])
@@ -100,8 +102,8 @@ def test_the_reasons_of_last_time_do_not_pile_up() -> None:
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x")', "http://example.org"])
 def test_what_looks_like_a_formula_stays_text(text: str) -> None:
     upload = make.upload(make.workbook([["1", text, 60, "合格", text]]))
-    found = roster.read(spreadsheet.open_sheet(upload).rows, KEY, make.project_body()["hours"])
-    content = error_rows.error_rows(upload, found).content
+    found = roster.read(reading.open_sheet(upload).rows, KEY, make.project_body()["hours"])
+    content = writing.error_rows(upload, found).content
     assert [cells(content)[1][index] for index in (1, 4)] == [text, text]
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         part = archive.read("xl/worksheets/sheet1.xml")
@@ -115,8 +117,9 @@ def test_b9_the_template_keeps_the_digits_of_identity_numbers(call_as: As) -> No
     answer = county("GET", f"/projects/{project['id']}/roster/template.xlsx")
     assert answer.status_code == 200
     upload = make.upload(answer.data)
-    ((number, header),) = spreadsheet.open_sheet(upload).rows
-    assert roster.find_headings([(number, header)])[1].keys() == roster.HEADINGS.keys()
+    ((number, header),) = reading.open_sheet(upload).rows
+    _, places = find_headings(iter([(number, header)]), roster.HEADINGS, roster.REQUIRED)
+    assert places.keys() == roster.HEADINGS.keys()
     with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
         assert '<col min="1" max="1"' in archive.read("xl/worksheets/sheet1.xml").decode()
         # 49 is the format "@": what is typed stays text.

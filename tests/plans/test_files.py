@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from services.plans import files
-from services.plans.files import ATTACHMENTS, DOCX, look_at
+from services.plans.files import ATTACHMENTS, look_at
 from shared.errors import Invalid, NotFound, TooLarge
+from shared.files import DOCX, MAX_UNPACKED
 from shared.uploads import MAX_SIZE, clean_name
 from shared.workbooks import XLSX
 from tests.plans import builders as make
@@ -81,7 +82,7 @@ def test_macros_broken_files_and_bombs_are_refused() -> None:
     with pytest.raises(Invalid, match="宏"):
         look_at("a.docx", docx(**{"word__vbaProject.bin": b"x"}), ATTACHMENTS)
     with pytest.raises(Invalid, match="解压后过大"):
-        look_at("a.docx", docx(**{"word__big.xml": bytes(files.MAX_UNPACKED + 1)}), ATTACHMENTS)
+        look_at("a.docx", docx(**{"word__big.xml": bytes(MAX_UNPACKED + 1)}), ATTACHMENTS)
     with pytest.raises(Invalid, match="损坏"):
         look_at("a.pdf", b"%PDF-1.7\nnonsense", ATTACHMENTS)
     with pytest.raises(Invalid, match="损坏"):

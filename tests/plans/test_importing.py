@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from services.plans.files import store
 from services.plans.projects import auditing, history, queries
 from services.plans.projects.models import ProjectStatus, Quota, RosterUpload
-from services.plans.rosters import bulk, importing
+from services.plans.rosters import importing
 from services.plans.tasks import JOBS
+from shared import bulk
 from shared.database import Database
 from shared.directory import PersonCopy
 from shared.errors import Conflict, Invalid, NotAllowed, NotFound

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from services.plans.files import look_at
-from services.plans.rosters import roster, spreadsheet
-from services.plans.rosters.spreadsheet import KINDS, open_sheet
+from services.plans.rosters import roster
 from shared.errors import Invalid
 from shared.identity import identity_hash
+from shared.sheets import reading
+from shared.sheets.cells import CellError
+from shared.sheets.reading import KINDS, open_sheet
 from tests.plans import builders as make
 
 DATA = Path(__file__).parent.parent / "data"
@@ -62,7 +64,7 @@ def row(**changes: Any) -> list[Any]:
     return list({**values, **changes}.values())
 
 
-def only_error(rows: list[list[Any]]) -> roster.CellError:
+def only_error(rows: list[list[Any]]) -> CellError:
     """The one thing that is wrong."""
     found = checked(rows).errors
     assert len(found) == 1, found
@@ -244,7 +246,7 @@ def test_too_many_rows_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(roster, "MAX_ROWS", 2)
     with pytest.raises(Invalid, match="超过 2 行"):
         checked([row(), row(), row()])
-    assert spreadsheet.MAX_ROWS == 100_000
+    assert reading.MAX_ROWS == 100_000
 
 
 def test_every_sentence_is_whole_and_chinese() -> None:

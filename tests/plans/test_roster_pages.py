@@ -8,12 +8,12 @@ import re
 import pytest
 
 from services.plans.projects.models import RosterUpload
-from services.plans.rosters import spreadsheet
 from services.plans.tasks import JOBS
 from shared.database import Database
 from shared.directory import PersonCopy
 from shared.jobs import JobRow, run_job
 from shared.service import Runtime
+from shared.sheets import reading
 from tests.plans import builders as make
 from tests.plans.test_pages import Browser, browser
 
@@ -60,7 +60,7 @@ def test_rows_with_errors_can_be_downloaded_and_the_good_ones_imported(
     (errors,) = re.findall(rf'href="/plans({re.escape(path)}/roster/[^"]+/errors\.xlsx)"', page)
     answer = browser.client.get("/plans" + errors)
     assert answer.status_code == 200
-    assert len(list(spreadsheet.open_sheet(make.upload(answer.data)).rows)) == 2
+    assert len(list(reading.open_sheet(make.upload(answer.data)).rows)) == 2
     (start,) = re.findall(rf'action="/plans({re.escape(path)}/roster/[^"]+/import)"', page)
     refused = browser.send(start, page, {})
     assert "1 行需要改正" in browser.see(refused.headers["Location"].removeprefix("/plans").split("#")[0])
@@ -79,7 +79,7 @@ def test_rows_with_errors_can_be_downloaded_and_the_good_ones_imported(
 def test_a_long_roster_shows_how_far_its_check_is(
     browser: Browser, path: str, database: Database, run: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(spreadsheet, "SHORT_PART", 100)
+    monkeypatch.setattr(reading, "SHORT_PART", 100)
     target = attach(browser, path, make.roster_rows(3))
     page = browser.see(target)
     (job_id,) = re.findall(r'hx-get="/plans/jobs/([^"]+)"', page)

@@ -7,9 +7,9 @@ import zipfile
 
 import pytest
 
-from services.plans.rosters import spreadsheet
-from services.plans.rosters.spreadsheet import open_sheet
 from shared.errors import Invalid
+from shared.sheets import reading
+from shared.sheets.reading import open_sheet
 from tests.plans import builders as make
 from tests.plans.test_roster import row
 
@@ -82,7 +82,7 @@ def test_bombs_and_broken_archives_are_refused(monkeypatch: pytest.MonkeyPatch) 
         list(open_sheet(make.upload(good[:-200])).rows)
     with pytest.raises(Invalid, match="宏"):
         list(open_sheet(make.upload(rebuilt({"xl/vbaProject.bin": b"x"}))).rows)
-    monkeypatch.setattr("services.plans.files.MAX_UNPACKED", 10_000)
+    monkeypatch.setattr("shared.files.MAX_UNPACKED", 10_000)
     with pytest.raises(Invalid, match="解压后过大"):
         list(open_sheet(make.upload(rebuilt({"xl/media/x.png": bytes(20_000)}))).rows)
 
@@ -97,19 +97,19 @@ def test_sizes_that_lie_are_found_out() -> None:
 
 
 def test_a_long_sheet_is_known_without_reading_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = [["x"]] * (spreadsheet.SHORT_ROWS + spreadsheet.HEADER_WITHIN)
-    assert not spreadsheet.is_long(make.upload(make.workbook(lines[:-1])))
+    lines = [["x"]] * (reading.SHORT_ROWS + reading.HEADER_WITHIN)
+    assert not reading.is_long(make.upload(make.workbook(lines[:-1])))
     long = make.upload(make.workbook(lines))
-    assert spreadsheet.is_long(long)
+    assert reading.is_long(long)
     prefixed = rebuilt({SHEET: sheet(*(f'<x:row r="{n}"><x:c/></x:row>' for n in range(1, len(lines) + 2)))})
-    assert spreadsheet.is_long(make.upload(prefixed))
+    assert reading.is_long(make.upload(prefixed))
     with pytest.raises(Invalid, match="损坏"):
-        spreadsheet.is_long(make.upload(long.content[:-200]))
+        reading.is_long(make.upload(long.content[:-200]))
     # Few rows in much XML are no reason to make somebody wait either.
-    monkeypatch.setattr(spreadsheet, "SHORT_PART", 100)
-    assert spreadsheet.is_long(make.upload(make.workbook([row()])))
+    monkeypatch.setattr(reading, "SHORT_PART", 100)
+    assert reading.is_long(make.upload(make.workbook([row()])))
 
 
 @pytest.mark.parametrize(("index", "letter"), [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA")])
 def test_column_letters(index: int, letter: str) -> None:
-    assert spreadsheet.column_letter(index) == letter
+    assert reading.column_letter(index) == letter

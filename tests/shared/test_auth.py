@@ -18,7 +18,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
 
 from shared.actors import Actor, Level, Office, Post, Unit
-from shared.auth import AUDIENCE, ISSUER, LIFETIME, TokenSigner, TokenVerifier, rotate
+from shared.auth import AUDIENCE, ISSUER, LIFETIME, MADE, SIGNING_GRACE, TokenSigner, TokenVerifier, rotate
 from shared.errors import NotSignedIn
 from tests.shared.kernel import REVIEWER, TEACHER, log_lines
 
@@ -207,15 +207,40 @@ def test_a_new_key_signs_nobody_out_and_is_known_at_once(
     assert verifier.verify(old).actor == TEACHER
 
 
-def test_a_dropped_key_counts_no_longer_in_any_process(
+def test_t13_keys_rotated_many_times_within_a_tokens_life_sign_nobody_out(
+    folder: Path, signer: TokenSigner, verifier: TokenVerifier
+) -> None:
+    """Also by a process that was running: it signs with the newest key, and reads every one that can matter."""
+    tokens = [signer.sign(TEACHER)]
+    for _ in range(4):
+        rotate(folder)
+        tokens.append(signer.sign(TEACHER))
+    assert len({parts(token)[0]["kid"] for token in tokens}) == 5
+    assert {verifier.verify(token).actor for token in tokens} == {TEACHER}
+
+
+def test_a_key_that_was_never_dated_is_kept_as_long(folder: Path, signer: TokenSigner, verifier: TokenVerifier) -> None:
+    """Keys of an installation from before they were dated."""
+    old = signer.sign(TEACHER)
+    rotate(folder)
+    path = folder / "private" / "keys.json"
+    keys = json.loads(path.read_text())["keys"]
+    path.write_text(json.dumps({"keys": [{k: v for k, v in key.items() if k != MADE} for key in keys]}))
+    rotate(folder)
+    assert verifier.verify(old).actor == TEACHER
+
+
+def test_a_key_goes_when_its_last_token_has_expired_in_every_process(
     folder: Path, signer: TokenSigner, verifier: TokenVerifier
 ) -> None:
     """Also in one that had read it, and to which nobody has come with a newer token."""
     old = signer.sign(TEACHER)
     verifier.verify(old)
-    rotate(folder)
+    now = datetime.now(UTC)
+    rotate(folder, now)
+    rotate(folder, now + LIFETIME)
     verifier.verify(old)
-    rotate(folder)
+    rotate(folder, now + LIFETIME + SIGNING_GRACE + timedelta(seconds=1))
     with pytest.raises(NotSignedIn):
         verifier.verify(old)
 

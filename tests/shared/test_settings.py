@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings import SERVICES, Mode, Settings, SettingsError, load_settings
+from shared.settings import SERVICES, Mode, SecondFactor, Settings, SettingsError, load_settings
 
 SERVERS = {"XUEFEN_MODE": "servers", "XUEFEN_AMQP_URL": "amqp://broker/", "XUEFEN_SECRET_KEY": "s" * 64}
 
@@ -137,3 +137,11 @@ def test_they_are_frozen_and_plain(tmp_path: Path) -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         settings.mode = Mode.SERVERS  # type: ignore[misc]
     assert isinstance(settings, Settings)
+
+
+def test_t13_servers_ask_for_a_second_step_unless_told_otherwise(tmp_path: Path) -> None:
+    assert load_settings({"XUEFEN_DATA": str(tmp_path)}).second_factor is SecondFactor.OFFERED
+    assert load_settings(SERVERS).second_factor is SecondFactor.REQUIRED
+    assert load_settings({**SERVERS, "XUEFEN_SECOND_FACTOR": "offered"}).second_factor is SecondFactor.OFFERED
+    (line,) = refused({**SERVERS, "XUEFEN_SECOND_FACTOR": "never"})
+    assert line.startswith("XUEFEN_SECOND_FACTOR")

@@ -59,7 +59,7 @@ def test_the_menu_follows_from_the_offices() -> None:
     assert set(menu(TEACHER)) == {"首页", "我的学分", "我的申请"}
     assert set(menu(REVIEWER)) == {"首页", "方案审核", "工作日历", "督办看板"}
     every = Actor("a", None, "全", tuple(Post(office, SCHOOL, "校") for office in Office))
-    assert len(menu(every)) == 15
+    assert len(menu(every)) == 16
     nobody = Actor("a", None, "无岗", ())
     assert menu(nobody) == {"首页": True}
 

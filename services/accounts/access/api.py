@@ -9,8 +9,8 @@ from flask import Response, request, url_for
 from flask_smorest import Blueprint
 from sqlalchemy import select
 
-from services.accounts.access import edge, operations
-from services.accounts.access.models import Account, AccountRole
+from services.accounts.access import edge, operations, own, second_step
+from services.accounts.access.models import Account, AccountRole, SignInSession
 from services.accounts.access.queries import get_account, visible_accounts
 from services.accounts.access.schemas import (
     AccountOut,
@@ -18,6 +18,8 @@ from services.accounts.access.schemas import (
     ActivatedOut,
     CredentialsIn,
     LinkOut,
+    NewPasswordIn,
+    OwnSessionsOut,
     PasswordIn,
     ReasonIn,
     SessionOut,
@@ -27,6 +29,7 @@ from services.accounts.models import Unit
 from services.accounts.queries import get_unit
 from shared.actors import Actor, Office
 from shared.database import under
+from shared.errors import NotAllowed, NotSignedIn
 from shared.paging import page
 from shared.schemas import Nothing, paged
 from shared.web import ANYONE, SIGNED_IN, actor, allow, once, reading, repeatable, runtime, transaction
@@ -40,8 +43,17 @@ blp = Blueprint("accounts_access_api", __name__, url_prefix="/accounts/api/v1", 
 @allow(ANYONE)
 @repeatable("a second sign-in makes a second session and nothing else; tokens must not be kept for replays")
 def sign_in(body: dict[str, str]) -> dict[str, Any]:
-    """登录，取得令牌。"""
-    done = edge.sign_in(runtime(), body["username"], body["password"], request.user_agent.string, request.remote_addr)
+    """登录，取得令牌；已设置动态口令的账号须同时填 code。"""
+    client, address = request.user_agent.string, request.remote_addr
+    done = edge.sign_in(runtime(), body["username"], body["password"], client, address)
+    if isinstance(done, edge.StepDue):
+        if done.due is second_step.Due.SETUP:
+            raise NotAllowed(
+                "此账号须先设置动态口令：请在网页登录一次，按提示设置后再用程序登录。", second_step="setup"
+            )
+        if not body["code"]:
+            raise NotSignedIn("此账号已设置动态口令，请在 code 中填写动态码或恢复码。", second_step="code")
+        done = edge.pass_second_step(runtime(), done.ticket, body["code"], client, address)
     return {"token": done.token, "expires_at": done.expires_at, "account": signed_in_body(done.actor, done.role)}
 
 
@@ -61,7 +73,34 @@ def current_session() -> dict[str, Any]:
 def sign_out() -> None:
     """退出登录；令牌在各服务中随即失效。"""
     with transaction() as session:
-        operations.end_session(session, actor())
+        own.sign_out(session, actor())
+
+
+@blp.route("/sessions", methods=["GET"])
+@blp.response(200, OwnSessionsOut)
+@allow(SIGNED_IN)
+def own_sessions() -> dict[str, Any]:
+    """列出本人当前有效的登录。"""
+    with reading() as session:
+        return {"items": [session_body(row) for row in own.living_sessions(session, actor())]}
+
+
+@blp.route("/sessions/<session_id>", methods=["DELETE"])
+@blp.response(204)
+@allow(SIGNED_IN)
+def end_session(session_id: str) -> None:
+    """结束本人的一次登录；各服务 5 秒内不再接受其令牌。"""
+    with transaction() as session:
+        own.end_one(session, actor(), session_id)
+
+
+@blp.route("/password", methods=["PUT"])
+@blp.arguments(NewPasswordIn)
+@blp.response(204)
+@allow(SIGNED_IN)
+def change_password(body: dict[str, str]) -> None:
+    """修改本人密码；其他登录随即失效。"""
+    edge.change_password(runtime(), actor(), body["old"], body["password"])
 
 
 @blp.route("/activations/<token>", methods=["POST"])
@@ -128,6 +167,17 @@ def restore(body: dict[str, str], account_id: str) -> Response:
         return tx.json(AccountOut(), account_body(account))
 
 
+@blp.route("/accounts/<account_id>/second-step/reset", methods=["POST"])
+@blp.arguments(ReasonIn)
+@blp.response(200, AccountOut)
+@allow(Office.ACCOUNT_MANAGER)
+def reset_second_step(body: dict[str, str], account_id: str) -> Response:
+    """重置他人的动态口令：其所有登录失效，下次登录时重新设置。"""
+    with once() as tx:
+        account = second_step.reset(tx.session, actor(), account_id, body["reason"])
+        return tx.json(AccountOut(), account_body(account))
+
+
 @blp.route("/accounts/<account_id>/activation-links", methods=["POST"])
 @blp.arguments(Nothing)
 @blp.response(201, LinkOut)
@@ -159,6 +209,19 @@ def signed_in_body(who: Actor, role: str | None) -> dict[str, Any]:
     }
 
 
+def session_body(row: SignInSession) -> dict[str, Any]:
+    """One of the caller's own sessions as `OwnSessionOut` shows it."""
+    return {
+        "id": row.id,
+        "current": row.id == actor().session_id,
+        "started_at": row.started_at,
+        "expires_at": row.expires_at,
+        "client": row.client,
+        "address": row.address,
+        "second_step": row.second_step,
+    }
+
+
 def account_body(account: Account) -> dict[str, Any]:
     """An account as `AccountOut` shows it."""
     return {
@@ -185,7 +248,7 @@ def activation_url(token: str) -> str:
     return runtime().settings.public_url + url_for("accounts_access.activate_form", token=token)
 
 
-def with_secret(answer: Response, **secret: str | None) -> Response:
+def with_secret(answer: Response, **secret: object) -> Response:
     """The answer with what only the first caller gets.
 
     Answers are kept for replays of an Idempotency-Key; a one-time link must not be kept anywhere in the clear.

@@ -1,10 +1,10 @@
-"""Tables of access: accounts, the roles they hold, sessions, one-time links, counters of failed attempts."""
+"""Tables of access: accounts, their roles, sessions, second steps, one-time links, counters of failed attempts."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, Integer, String, text
+from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from services.accounts.kinds import AccountState
@@ -93,6 +93,10 @@ class SignInSession(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     client: Mapped[str] = mapped_column(String(200))
     """What the browser or program calls itself."""
+    address: Mapped[str | None] = mapped_column(String(45))
+    """Where from, as the network says; the owner alone sees it."""
+    second_step: Mapped[str | None] = mapped_column(String(10))
+    """How the second step was passed: `app`, `recovery`; None: by the password alone."""
 
 
 class ActivationLink(Base):
@@ -121,3 +125,40 @@ class Attempt(Base):
     """A digest: people sometimes type their password where the name belongs."""
     count: Mapped[int] = mapped_column(Integer)
     since: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class SecondFactor(Base):
+    """The authenticator app (TOTP, RFC 6238) of an account: the second step of signing in. Kept when it is over."""
+
+    __tablename__ = "second_factors"
+    __table_args__ = (
+        Index(
+            "ix_second_factors_in_use",
+            "account_id",
+            unique=True,
+            sqlite_where=text("confirmed_at IS NOT NULL AND ended_at IS NULL"),
+            postgresql_where=text("confirmed_at IS NOT NULL AND ended_at IS NULL"),
+        ),
+        Index("ix_second_factors_account_id", "account_id"),
+    )
+
+    id: Mapped[str] = mapped_column(IdType, primary_key=True, default=new_id)
+    account_id: Mapped[str] = mapped_column(ForeignKey("accounts.id"))
+    secret_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When its first right code came; None: shown, but not in use."""
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """When another took its place, or a manager reset it."""
+    last_step: Mapped[int] = mapped_column(Integer, default=0)
+    """The latest interval of 30 seconds whose code was used: no code of it or before it counts again."""
+
+
+class RecoveryCode(Base):
+    """A code for the day on which the telephone is lost. Only its digest is kept; it works once."""
+
+    __tablename__ = "recovery_codes"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    factor_id: Mapped[str] = mapped_column(ForeignKey("second_factors.id"), index=True)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from services.accounts.access.holders import lock_seats, others_in_post, publish_holders, seats_of
@@ -14,7 +15,7 @@ from services.accounts.access.queries import Link, LinkState, beyond, digest, fi
 from services.accounts.kinds import AccountState
 from services.accounts.models import Person, Unit
 from services.accounts.operations import note
-from shared import outbox
+from shared import audit_trail, outbox
 from shared.actors import Actor, Office
 from shared.auth import LIFETIME
 from shared.database import new_id, utc_now
@@ -25,57 +26,75 @@ from shared.ui.filters import local_time
 LINK_LIFETIME = timedelta(hours=48)
 
 
-def start_session(
-    session: Session, username: str, client: str, *, better_hash: str | None = None
-) -> tuple[Actor, str | None, datetime] | None:
-    """Signs in somebody whose password has just been verified: actor for the token, key of the first role, the end.
+def account_to_enter(session: Session, username: str, password_hash: str) -> Account | None:
+    """The account, locked, of somebody whose password has just been verified against `password_hash`.
 
-    None when the account is not (any longer) to be signed in to; `NotAllowed` when it is suspended.
+    None when it is not (any longer) to be signed in to, or has another password; `NotAllowed` when it is suspended.
     """
     account = session.scalar(
         select(Account).where(Account.username == username).with_for_update().execution_options(populate_existing=True)
     )
-    if account is None or account.state not in (AccountState.ACTIVE, AccountState.SUSPENDED):
+    if account is None or account.password_hash != password_hash:
         return None
     if account.state == AccountState.SUSPENDED:
         # Said only to who knows the password, so that nobody can find out names by asking.
         raise NotAllowed("此账号已停用。如有疑问，请联系为您开通账号的账号管理员。")
+    return account if account.state == AccountState.ACTIVE else None
+
+
+def start_session(
+    session: Session, account: Account, client: str, address: str | None, second_step: str | None = None
+) -> tuple[Actor, str | None, datetime]:
+    """Signs in who has proved to be the account's holder: actor for the token, key of the first role, the end."""
     now = utc_now()
     account.last_sign_in_at = now
-    if better_hash is not None:
-        account.password_hash = better_hash
     row = SignInSession(
-        id=new_id(), account_id=account.id, started_at=now, expires_at=now + LIFETIME, client=client[:200]
+        id=new_id(),
+        account_id=account.id,
+        started_at=now,
+        expires_at=now + LIFETIME,
+        client=client[:200],
+        address=address,
+        second_step=second_step,
     )
     session.add(row)
-    return actor_of(session, account, row.id), first_role(account), row.expires_at
+    actor = actor_of(session, account, row.id)
+    audit_trail.record(session, audit_trail.entry_of(actor, "accounts.signed_in", record=f"session={row.id}"))
+    return actor, first_role(account), row.expires_at
 
 
-def renew_session(session: Session, account: Account, session_id: str) -> Actor:
-    """The actor for a fresh token of a live session whose posts have changed."""
-    session.execute(update(SignInSession).where(SignInSession.id == session_id).values(expires_at=utc_now() + LIFETIME))
-    return actor_of(session, account, session_id)
-
-
-def end_session(session: Session, actor: Actor) -> None:
-    """Signs out: this session's token is dead in every service. Ending it twice changes nothing."""
-    now = utc_now()
-    ended = session.execute(
+def renew_session(session: Session, account: Account, session_id: str) -> Actor | None:
+    """The actor for a fresh token of a live session whose posts have changed; None when it has just been ended."""
+    renewed = session.scalar(
         update(SignInSession)
-        .where(SignInSession.id == actor.session_id, SignInSession.ended_at.is_(None))
-        .values(ended_at=now)
+        .where(SignInSession.id == session_id, SignInSession.ended_at.is_(None))
+        .values(expires_at=utc_now() + LIFETIME)
         .returning(SignInSession.id)
-    ).first()
-    if ended is not None:
+    )
+    return actor_of(session, account, session_id) if renewed else None
+
+
+def end_sessions(session: Session, account_id: str, *which: ColumnElement[bool]) -> int:
+    """Ends those of the account's sessions for which `which` holds: their tokens are dead in every service.
+
+    Returns how many still lived. Ending one twice changes nothing.
+    """
+    now = utc_now()
+    query = (
+        update(SignInSession)
+        .where(SignInSession.account_id == account_id, SignInSession.ended_at.is_(None), *which)
+        .values(ended_at=now)
+        .returning(SignInSession.id, SignInSession.expires_at)
+    )
+    living = [session_id for session_id, expires_at in session.execute(query) if expires_at > now]
+    # Once more: a fresh token may have been signed while this waited for its row.
+    dead = utc_now()
+    for session_id in living:
         outbox.publish(
             session,
-            AccessEnded(
-                account_id=actor.account_id,
-                session_id=actor.session_id,
-                reason=AccessEndReason.SIGNED_OUT,
-                ended_at=now,
-            ),
+            AccessEnded(account_id=account_id, session_id=session_id, reason=AccessEndReason.SIGNED_OUT, ended_at=dead),
         )
+    return len(living)
 
 
 def make_account(session: Session, person: Person, unit: Unit) -> Account:
@@ -120,6 +139,23 @@ def give_role(session: Session, account: Account, role: str, unit: Unit, ask_id:
     session.expire(account, ["roles"])
 
 
+def end_role(session: Session, held: AccountRole) -> None:
+    """Ends a role that an account holds: its offices are told, its sessions get tokens without it."""
+    seats = {(held.area_id, office) for office in held.rule.offices}
+    held.held_to = utc_now()
+    session.flush()
+    session.expire(held.account, ["roles"])
+    change_rights(session, [held.account])
+    publish_holders(session, seats)
+
+
+def change_rights(session: Session, accounts: Iterable[Account]) -> None:
+    """What the tokens of these accounts say is no longer so: live sessions get new ones."""
+    for account in accounts:
+        if account.state == AccountState.ACTIVE:
+            _end_access(session, account, AccessEndReason.RIGHTS_CHANGED)
+
+
 def new_link(session: Session, account: Account, actor: Actor) -> tuple[str, datetime]:
     """A one-time link for the account: the token (never kept) and its end. Earlier links die (T13).
 
@@ -129,7 +165,7 @@ def new_link(session: Session, account: Account, actor: Actor) -> tuple[str, dat
     if account.state not in (AccountState.NOT_ACTIVATED, AccountState.ACTIVE):
         raise Conflict(f"账号 {account.username} {AccountState(account.state).label}，请先恢复再发激活链接。")
     token, now = secrets.token_urlsafe(32), utc_now()
-    _revoke_links(session, account.id)
+    revoke_links(session, account.id)
     link = ActivationLink(account_id=account.id, digest=digest(token), created_at=now, expires_at=now + LINK_LIFETIME)
     session.add(link)
     note(session, "account", account.id, actor, "发激活链接", f"有效期至 {local_time(link.expires_at)}")
@@ -175,7 +211,7 @@ def activate(session: Session, token: str, password_hash: str) -> Account:
         publish_holders(session, seats_of(session, account.id))
     else:
         # Whoever knew the old password is shut out with it.
-        _end_sessions(session, account, AccessEndReason.SIGNED_OUT)
+        shut_out(session, account, AccessEndReason.SIGNED_OUT)
     return account
 
 
@@ -213,9 +249,9 @@ def suspend(session: Session, actor: Actor, account_id: str, reason: str) -> Acc
                     f"{account.person.name}是{held.unit.body}唯一在岗的账号管理员，请先开通接任的账号管理员再停用。"
                 )
     account.state = AccountState.SUSPENDED
-    _revoke_links(session, account.id)
-    _end_sessions(session, account, AccessEndReason.SUSPENDED)
-    note(session, "account", account.id, actor, "停用", _reason(reason))
+    revoke_links(session, account.id)
+    shut_out(session, account, AccessEndReason.SUSPENDED)
+    note(session, "account", account.id, actor, "停用", require_reason(reason))
     publish_holders(session, seats)
     return account
 
@@ -227,7 +263,7 @@ def restore(session: Session, actor: Actor, account_id: str, reason: str) -> Acc
     if account.state != AccountState.SUSPENDED:
         raise Conflict(f"账号 {account.username} {AccountState(account.state).label}，不是停用状态。")
     account.state = AccountState.ACTIVE if account.password_hash else AccountState.NOT_ACTIVATED
-    note(session, "account", account.id, actor, "恢复", _reason(reason))
+    note(session, "account", account.id, actor, "恢复", require_reason(reason))
     publish_holders(session, seats_of(session, account.id))
     return account
 
@@ -254,13 +290,15 @@ def _require_managed(actor: Actor, account: Account) -> None:
         raise NotAllowed(f"此账号有{unit.body}的岗位，请由该单位的上级账号管理员办理。")
 
 
-def _reason(text: str) -> str:
+def require_reason(text: str) -> str:
+    """The reason without blanks at its ends. Raises `Invalid` when there is none."""
     if not text.strip():
         raise Invalid("请写明理由。", fields={"reason": ["请写明理由。"]})
     return text.strip()
 
 
-def _revoke_links(session: Session, account_id: str) -> None:
+def revoke_links(session: Session, account_id: str) -> None:
+    """Puts an end to the one-time links that were sent."""
     session.execute(
         update(ActivationLink)
         .where(
@@ -272,7 +310,8 @@ def _revoke_links(session: Session, account_id: str) -> None:
     )
 
 
-def _end_sessions(session: Session, account: Account, reason: AccessEndReason) -> None:
+def shut_out(session: Session, account: Account, reason: AccessEndReason) -> None:
+    """Ends every session of the account."""
     session.execute(
         update(SignInSession)
         .where(SignInSession.account_id == account.id, SignInSession.ended_at.is_(None))

@@ -1,19 +1,21 @@
-"""Pages of sign-in and activation, and the acts on accounts that the page of units offers."""
+"""Pages of sign-in with its second step, of activation, and the acts on accounts that the page of units offers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import quote
 
-from flask import Blueprint, flash, redirect, render_template, request, session, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
-from services.accounts.access import edge, operations
+from services.accounts.access import edge, operations, own, second_step, totp
 from services.accounts.access.models import Account
 from services.accounts.access.queries import Link, find_link
 from shared.actors import Actor, Office
 from shared.auth import COOKIE
 from shared.errors import DomainError, NotFound, NotSignedIn
+from shared.printing import qr
 from shared.ui.filters import local_time
 from shared.web import ANYONE, actor, allow, once, reading, repeatable, runtime, safe_next, transaction
 
@@ -52,7 +54,39 @@ def sign_in() -> Page:
         page = render_template("accounts/sign_in.html", target=target, username=username, error=error)
         return page, error.status
     session.clear()
+    if isinstance(done, edge.StepDue):
+        session["first_step"], session["next"] = done.ticket, target
+        return redirect(url_for("accounts_access.second_step_form"), 303)
     return _with_cookie(redirect(target), done.token)
+
+
+@bp.get("/accounts/sign-in/second-step")
+@allow(ANYONE)
+def second_step_form() -> Page:
+    """Asks for a code of the app; or shows how to set one up, for who must have it and has not."""
+    return _second_step()
+
+
+@bp.post("/accounts/sign-in/second-step")
+@allow(ANYONE)
+@repeatable("a code counts once, and recovery codes must not be kept for replays")
+def pass_second_step() -> Page:
+    """Signs in by the code; a new app's recovery codes are shown on the way, once."""
+    try:
+        done = edge.pass_second_step(
+            runtime(),
+            session.get("first_step", ""),
+            request.form.get("code", ""),
+            request.user_agent.string,
+            request.remote_addr,
+        )
+    except DomainError as error:
+        return _second_step(error)
+    target = safe_next(session.get("next"))
+    session.clear()
+    if done.recovery_codes:
+        return _with_cookie(recovery_codes_page(done.recovery_codes, target), done.token)
+    return _with_cookie(redirect(target, 303), done.token)
 
 
 @bp.post("/accounts/sign-out")
@@ -62,7 +96,7 @@ def sign_out() -> Response:
     """Ends the session, in every service; harmless for somebody who is not signed in."""
     try:
         with transaction() as tx:
-            operations.end_session(tx, actor())
+            own.sign_out(tx, actor())
         flash("已退出登录。", "success")
     except NotSignedIn:
         flash("您已经退出登录。", "info")
@@ -114,6 +148,13 @@ def restore(account_id: str) -> Page:
     return _change(account_id, operations.restore, "已恢复账号 {}。")
 
 
+@bp.post("/accounts/accounts/<account_id>/second-step/reset")
+@allow(Office.ACCOUNT_MANAGER)
+def reset_second_step(account_id: str) -> Page:
+    """Takes the second step of somebody away who has lost telephone and recovery codes."""
+    return _change(account_id, second_step.reset, "已重置账号 {} 的动态口令，下次登录时重新设置。")
+
+
 @bp.post("/accounts/accounts/<account_id>/activation-links")
 @allow(Office.ACCOUNT_MANAGER)
 def resend_link(account_id: str) -> Page:
@@ -133,18 +174,44 @@ def resend_link(account_id: str) -> Page:
 
 def show_once(account: Account, token: str, until: str) -> None:
     """Keeps a one-time link for the very next page of this browser, and nowhere else."""
-    session["link"] = {
+    shown = {
         "username": account.username,
         "name": account.person.name,
         "url": runtime().settings.public_url + url_for("accounts_access.activate_form", token=token),
         "until": until,
     }
+    session["links"] = [*session.get("links", []), shown]
 
 
-def take_link() -> dict[str, str] | None:
-    """The link of `show_once`, the first time it is asked for."""
-    link: dict[str, str] | None = session.pop("link", None)
-    return link
+def take_links() -> list[dict[str, str]]:
+    """The links of `show_once`, the first time they are asked for."""
+    links: list[dict[str, str]] = session.pop("links", [])
+    return links
+
+
+def setup_facts(setup: edge.Setup) -> dict[str, str]:
+    """What the part `second_step_setup.html` shows of a secret."""
+    picture = quote(qr.svg(totp.address(setup.secret, setup.username)))
+    return {"qr": f"data:image/svg+xml,{picture}", "secret": totp.shown(setup.secret)}
+
+
+def recovery_codes_page(codes: Sequence[str], target: str) -> Response:
+    """The recovery codes, on the one page that ever shows them."""
+    return make_response(render_template("accounts/recovery_codes.html", codes=codes, target=target))
+
+
+def _second_step(error: DomainError | None = None) -> Page:
+    try:
+        setup = edge.second_step_due(runtime(), session.get("first_step", ""))
+    except NotSignedIn as over:
+        target = safe_next(session.pop("next", None))
+        session.pop("first_step", None)
+        flash(over.detail, "error")
+        return redirect(url_for("accounts_access.sign_in_form", next=target), 303)
+    page = render_template(
+        "accounts/second_step.html", setup=setup_facts(setup) if setup else None, error=error.detail if error else None
+    )
+    return page, error.status if error else 200
 
 
 def _change(account_id: str, operation: Callable[[Any, Actor, str, str], Account], done: str) -> Page:

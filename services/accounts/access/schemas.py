@@ -12,6 +12,9 @@ class CredentialsIn(Schema):
 
     username = fields.String(required=True, validate=validate.Length(1, 60))
     password = fields.String(required=True, validate=validate.Length(1, 200))
+    code = fields.String(
+        load_default="", validate=validate.Length(0, 40), metadata={"description": "动态码或恢复码；未设置的账号不填"}
+    )
 
 
 class PostOut(Schema):
@@ -45,6 +48,30 @@ class PasswordIn(Schema):
     """The password that somebody sets by a one-time link."""
 
     password = fields.String(required=True, validate=validate.Length(1, 200))
+
+
+class NewPasswordIn(PasswordIn):
+    """A new password for oneself; the old one is asked again."""
+
+    old = fields.String(required=True, validate=validate.Length(1, 200))
+
+
+class OwnSessionOut(Schema):
+    """One of one's own sessions."""
+
+    id = fields.String()
+    current = fields.Boolean()
+    started_at = fields.AwareDateTime()
+    expires_at = fields.AwareDateTime()
+    client = fields.String(metadata={"description": "浏览器或程序的自称"})
+    address = fields.String(allow_none=True, metadata={"description": "登录时的网络地址"})
+    second_step = fields.String(allow_none=True, metadata={"description": "app、recovery；只用密码登录的为 null"})
+
+
+class OwnSessionsOut(Schema):
+    """All of one's own sessions that live, newest first."""
+
+    items = fields.List(fields.Nested(OwnSessionOut))
 
 
 class ActivatedOut(Schema):

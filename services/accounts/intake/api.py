@@ -9,22 +9,25 @@ from flask_smorest import Blueprint
 
 from services.accounts import parts
 from services.accounts.access.api import activation_url, with_secret
-from services.accounts.intake import edge, operations, receiving
+from services.accounts.intake import edge, issuing, operations, receiving
 from services.accounts.intake.models import Letter
-from services.accounts.intake.queries import dossier, get_letter, handler, queue
+from services.accounts.intake.queries import dossier, get_letter, queue
 from services.accounts.intake.schemas import (
     AnswersIn,
     CorrectionForm,
     IssuedOut,
+    IssueIn,
     LetterFile,
     LetterForm,
     LetterItemOut,
     LetterOut,
     LetterQuery,
     LetterStatusOut,
+    OwnIn,
     RefuseIn,
     ReturnIn,
     StatusIn,
+    WithdrawIn,
 )
 from shared.actors import Office
 from shared.errors import NotFound
@@ -50,17 +53,52 @@ def receive(form: dict[str, Any], files: dict[str, Any]) -> Response:
         return _status(tx, letter, 201)
 
 
+@blp.route("/letters/requests", methods=["POST"])
+@blp.arguments(LetterForm)
+@blp.response(201, LetterStatusOut)
+@allow(ANYONE)
+def request_letter(form: dict[str, Any]) -> Response:
+    """登记申请，取得函号；预填授权函打印盖章后，凭函号和电话上传扫描件。"""
+    new = edge.new_letter(form)
+    edge.count_stranger()
+    with once() as tx:
+        return _status(tx, receiving.receive_letter(tx.session, new, None), 201)
+
+
+@blp.route("/letters/paper", methods=["POST"])
+@blp.arguments(OwnIn)
+@blp.response(200, content_type="application/pdf")
+@allow(ANYONE)
+@repeatable("it only prints; a POST, so that telephone and identity number stay out of addresses and logs")
+def letter_paper(body: dict[str, str]) -> Response:
+    """预填的授权函（PDF，带二维码），供打印盖章。"""
+    name, data = edge.own_paper(body["number"], body["phone"], body["identity_tail"])
+    return edge.pdf_answer(name, data)
+
+
+@blp.route("/letters/withdrawal", methods=["POST"])
+@blp.arguments(WithdrawIn)
+@blp.response(200, LetterStatusOut)
+@allow(ANYONE)
+def withdraw(body: dict[str, str]) -> Response:
+    """申请人撤回尚未办结的申请。"""
+    own = body["number"], body["phone"], body["identity_tail"]
+    edge.require_own(*own)
+    with once() as tx:
+        return _status(tx, receiving.withdraw_letter(tx.session, *own, body["reason"]), 200)
+
+
 @blp.route("/letters/<number>/resubmission", methods=["POST"])
 @blp.arguments(CorrectionForm, location="form")
 @blp.arguments(LetterFile, location="files")
 @blp.response(200, LetterStatusOut)
 @allow(ANYONE)
 def resubmit(form: dict[str, Any], files: dict[str, Any], number: str) -> Response:
-    """补正后重新提交扫描件。"""
-    edge.ask_status(number, form["phone"])
+    """上传盖章扫描件：登记申请之后，或补正之后。"""
+    edge.want_scan(number, form["phone"])
     scan = edge.take_scan(files["file"])
     with once() as tx:
-        return _status(tx, receiving.resubmit_letter(tx.session, number, scan=scan, **form), 200)
+        return _status(tx, receiving.send_scan(tx.session, number, scan=scan, **form), 200)
 
 
 @blp.route("/letters/status", methods=["POST"])
@@ -131,15 +169,19 @@ def confirm(body: dict[str, Any], number: str) -> Response:
 
 
 @blp.route("/letters/<number>/issue", methods=["POST"])
-@blp.arguments(Nothing)
+@blp.arguments(IssueIn)
 @blp.response(200, IssuedOut)
 @allow(Office.ACCOUNT_MANAGER)
 def issue(body: dict[str, Any], number: str) -> Response:
-    """开通账号（须带 If-Match）；重复提交不会重复创建。"""
+    """开通账号，一项一个结果（须带 If-Match）；重复提交不会重复创建。"""
     with once() as tx:
-        issued = operations.issue_account(tx.session, actor(), number, expected_version())
-        answer = tx.json(IssuedOut(), edge.issued_body(issued), version=issued.letter.version)
-        return with_secret(answer, activation_url=activation_url(issued.token) if issued.token else None)
+        issued = issuing.issue_account(tx.session, actor(), number, expected_version(), body["left_out"])
+        shown = edge.issued_body(issued)
+        answer = tx.json(IssuedOut(), shown, version=issued.letter.version)
+        links = [activation_url(made.token) if made.token else None for made in issued.accounts]
+        told = IssuedOut().dump(shown)["accounts"]
+        told = [account | {"activation_url": link} for account, link in zip(told, links, strict=True)]
+        return with_secret(answer, activation_url=links[0], accounts=told)
 
 
 @blp.route("/letters/<number>/return", methods=["POST"])
@@ -167,7 +209,7 @@ def preview_response(number: str, page_number: int) -> Response:
     """A page of the scan, if the actor sees the letter. Raises `NotFound`, also while it is being made."""
     with reading() as session:
         scan = get_letter(session, actor(), number).scan
-        if scan.preview_state != "ready" or not 1 <= page_number <= scan.pages:
+        if scan is None or scan.preview_state != "ready" or not 1 <= page_number <= scan.pages:
             raise NotFound("没有这一页的预览。")
         digest = scan.digest
     image = parts.letter_store(runtime()).preview(digest, page_number)
@@ -182,6 +224,5 @@ def _letter(tx: Once, letter: Letter) -> Response:
 
 
 def _status(tx: Once, letter: Letter, code: int) -> Response:
-    office = handler(tx.session, letter)
-    body = edge.status_body(letter) | {"handler": office.body, "handler_phone": office.phone}
-    return tx.json(LetterStatusOut(), body, code)
+    tx.session.flush()
+    return tx.json(LetterStatusOut(), edge.status_body(tx.session, letter), code)

@@ -80,33 +80,41 @@ class Letter(Base):
     correct_by: Mapped[date | None] = mapped_column(Date)
     reason_code: Mapped[str | None] = mapped_column(String(40))
     reason_text: Mapped[str | None] = mapped_column(Text)
+    follows: Mapped[str | None] = mapped_column(String(20))
+    """原函号: the letter that this one comes instead of, as the applicant says."""
 
     unit: Mapped[Unit | None] = relationship()
-    asks: Mapped[list[Ask]] = relationship(back_populates="letter", order_by="Ask.id", lazy="selectin")
+    asks: Mapped[list[Ask]] = relationship(back_populates="letter", order_by="Ask.place", lazy="selectin")
     scans: Mapped[list[Scan]] = relationship(back_populates="letter", order_by="Scan.round", lazy="selectin")
 
     @property
-    def ask(self) -> Ask:
-        """Whom the letter asks an account for. The table allows several; the form takes one."""
-        return self.asks[0]
+    def roles(self) -> list[Role]:
+        """The roles that are asked for, each once."""
+        return list(dict.fromkeys(ask.rule for ask in self.asks))
 
     @property
-    def scan(self) -> Scan:
-        """The scan that counts: the latest."""
-        return self.scans[-1]
+    def scan(self) -> Scan | None:
+        """The scan that counts: the latest; None while it is waited for."""
+        return self.scans[-1] if self.scans else None
+
+    def overdue(self, today: date) -> bool:
+        """逾期未补正: it was returned, and the days to correct it are over."""
+        return self.status == LetterStatus.RETURNED and self.correct_by is not None and self.correct_by < today
 
 
 class Ask(Base):
-    """That a letter asks for a role for a person, and the account that came of it."""
+    """That a letter asks for a role for a person, and what came of it: each has an outcome of its own (C15)."""
 
     __tablename__ = "letter_asks"
     __table_args__ = (
-        # One account per letter and role, whoever presses how often (T4).
-        UniqueConstraint("letter_id", "role"),
+        # One account per letter, role and person, whoever presses how often (T4).
+        UniqueConstraint("letter_id", "role", "identity_hash"),
     )
 
     id: Mapped[str] = mapped_column(IdType, primary_key=True, default=new_id)
     letter_id: Mapped[str] = mapped_column(ForeignKey("letters.id"))
+    place: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """Its line in the letter, from 0."""
     role: Mapped[str] = mapped_column(String(40))
     person_name: Mapped[str] = mapped_column(String(60))
     identity_sealed: Mapped[bytes] = mapped_column(LargeBinary)
@@ -114,6 +122,8 @@ class Ask(Base):
     identity_masked: Mapped[str] = mapped_column(String(18))
     account_id: Mapped[str | None] = mapped_column(ForeignKey("accounts.id"), index=True)
     """None until it is issued."""
+    left_out: Mapped[str | None] = mapped_column(Text)
+    """Why this line alone was not granted although the letter was; None: it was, or nothing is decided."""
 
     letter: Mapped[Letter] = relationship(back_populates="asks")
     account: Mapped[Account | None] = relationship()
@@ -122,6 +132,13 @@ class Ask(Base):
     def rule(self) -> Role:
         """The role as `roles.toml` has it."""
         return ROLES[self.role]
+
+    @property
+    def outcome(self) -> str:
+        """What came of this line, in words."""
+        if self.account_id:
+            return "已开通"
+        return f"未开通：{self.left_out}" if self.left_out else LetterStatus(self.letter.status).label
 
 
 class Scan(Base):

@@ -11,24 +11,27 @@ from flask.wrappers import Response as FlaskResponse
 from werkzeug.wrappers import Response
 
 from services.accounts import parts
-from services.accounts.access.pages import show_once, take_link
-from services.accounts.intake import operations
+from services.accounts.access.pages import show_once, take_links
+from services.accounts.intake import issuing, operations
 from services.accounts.intake.api import preview_response
 from services.accounts.intake.models import Letter
-from services.accounts.intake.queries import TABS, counts, dossier, get_letter, queue, waiting
+from services.accounts.intake.queries import TABS, counts, dossier, get_letter, queue, tabs, waiting
 from services.accounts.kinds import AccountState, LetterKind, LetterStatus
-from services.accounts.letters import TABLE, checks_for
+from services.accounts.letters import TABLE, checks_for, lateness
 from services.accounts.queries import history
 from services.accounts.roles import ROLES
+from services.accounts.scanning import PHOTOGRAPHS
 from shared.actors import Office
 from shared.database import utc_now
 from shared.errors import DomainError, Invalid, NotFound
 from shared.idempotency import Once
 from shared.paging import page
-from shared.ui.filters import local_time
+from shared.ui.filters import CHINA, local_time
 from shared.web import actor, allow, expected_version, once, reading, repeatable, runtime, transaction
 
 bp = Blueprint("accounts_letters", __name__)
+SUFFIXES = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png", PHOTOGRAPHS: "zip"}
+FILE_KINDS = {"application/pdf": "PDF", "image/jpeg": "JPEG", "image/png": "PNG", PHOTOGRAPHS: "几张照片"}
 ANSWERS = (("yes", "是"), ("no", "否"), ("not_applicable", "不适用"))
 
 
@@ -40,7 +43,7 @@ def letters() -> str:
     if tab not in TABS:
         raise NotFound()
     below = request.args.get("below") == "yes"
-    decided = tab in ("issued", "refused")
+    decided = tab in ("issued", "refused", "withdrawn")
     with reading() as session:
         numbers = counts(session, actor(), below=below)
         found = page(
@@ -55,13 +58,14 @@ def letters() -> str:
             "accounts/letters/queue.html",
             tabs=[
                 {"label": label, "href": _queue_href(key, below), "count": numbers[key], "active": key == tab}
-                for key, (label, _) in TABS.items()
+                for key, (label, _) in tabs().items()
             ],
             tab=tab,
             below=below,
             other_href=_queue_href(tab, not below),
             found=found,
             now=utc_now(),
+            lamps={letter.id: _lamp(letter) for letter in found.items},
             kinds={kind.value: kind.label for kind in LetterKind},
             roles=ROLES,
             body=actor().posts_of(Office.ACCOUNT_MANAGER)[0].body,
@@ -103,7 +107,7 @@ def original(number: str) -> FlaskResponse:
     with transaction() as session:
         scan = operations.record_download(session, actor(), number)
     data = parts.letter_store(runtime()).original(scan.digest)
-    suffix = {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}[scan.media_type]
+    suffix = SUFFIXES[scan.media_type]
     name = f"{number}.{suffix}"
     return FlaskResponse(
         data,
@@ -118,6 +122,8 @@ def scan_fragment(number: str) -> tuple[str, int]:
     """The scan once its preview is there; 286 tells htmx to stop asking."""
     with reading() as session:
         found = get_letter(session, actor(), number)
+        if found.scan is None:
+            raise NotFound("还没有上传扫描件。")
         text = render_template("accounts/letters/scan.html", letter=found, scan=found.scan)
         return text, 200 if found.scan.preview_state == "queued" else 286
 
@@ -157,10 +163,13 @@ def _perform(tx: Once, number: str, wanted: str) -> Response:
         answers, remarks = _typed(found)
         version = operations.answer_checks(session, actor(), number, version, answers, remarks).version
     if wanted == "issue":
-        issued = operations.issue_account(session, actor(), number, version)
+        chosen = {ask.id: request.form.get(f"left_out.{ask.id}", "").strip()[:300] for ask in found.asks}
+        left_out = {ask_id: reason for ask_id, reason in chosen.items() if reason}
+        issued = issuing.issue_account(session, actor(), number, version, left_out)
         flash(issued.sentence, "warning" if issued.merged else "success")
-        if issued.token and issued.expires_at:
-            show_once(issued.account, issued.token, local_time(issued.expires_at))
+        for made in issued.accounts:
+            if made.token and made.expires_at:
+                show_once(made.account, made.token, local_time(made.expires_at))
     elif wanted == "return":
         operations.return_letter(session, actor(), number, version)
         flash("已退回补正，申请人可凭函号查到需要补正的各项。", "success")
@@ -173,7 +182,7 @@ def _typed(found: Letter) -> tuple[dict[str, str], dict[str, str]]:
     """Answers and remarks of the form; only members of `ANSWERS` count."""
     answers, remarks = {}, {}
     known = {value for value, _ in ANSWERS}
-    for check in checks_for(LetterKind(found.kind), found.ask.rule):
+    for check in checks_for(LetterKind(found.kind), *found.roles):
         answer = request.form.get(f"answer.{check.key}", "")
         if answer in known:
             answers[check.key] = answer
@@ -199,7 +208,9 @@ def _render(number: str, *, error: DomainError | None = None) -> str:
             typed=request.form,
             choices=ANSWERS,
             history=history(session, "letter", found.id),
-            shown_link=take_link(),
+            shown_links=take_links(),
+            today=utc_now().astimezone(CHINA).date(),
+            file_kinds=FILE_KINDS,
             kind=LetterKind(found.kind),
             status=LetterStatus(found.status),
             statuses={status.value: status.label for status in LetterStatus},
@@ -207,6 +218,14 @@ def _render(number: str, *, error: DomainError | None = None) -> str:
             reasons=[(reason.key, reason.title) for reason in TABLE.reasons],
             reason=TABLE.reason(found.reason_code or ""),
         )
+
+
+def _lamp(letter: Letter) -> str | None:
+    """Yellow or red for a letter that waits here, by its latest scan (C4)."""
+    if letter.status != LetterStatus.RECEIVED or letter.scan is None:
+        return None
+    came = letter.scan.uploaded_at.astimezone(CHINA).date()
+    return lateness(came, utc_now().astimezone(CHINA).date())
 
 
 def _queue_href(tab: str, below: bool) -> str:

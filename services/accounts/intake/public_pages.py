@@ -1,11 +1,12 @@
-"""The applicant's pages, who has no account: sending a letter in, asking how it stands, correcting it."""
+"""The applicant's pages, who has no account: asking for a letter, sending it in, how it stands, correcting it."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, flash, render_template, request, url_for
+from flask.wrappers import Response as AnyResponse
 from marshmallow import ValidationError
 from werkzeug.wrappers import Response
 
@@ -14,8 +15,11 @@ from services.accounts.intake.schemas import CorrectionForm, LetterForm
 from services.accounts.kinds import LetterKind
 from services.accounts.queries import suggest_units
 from services.accounts.roles import ROLES
+from shared.database import utc_now
 from shared.errors import DomainError, Invalid
+from shared.parsing import form_rows
 from shared.tables import flatten
+from shared.ui.filters import CHINA
 from shared.web import ANYONE, allow, once, reading, repeatable
 
 bp = Blueprint("accounts_public", __name__)
@@ -32,13 +36,25 @@ def new() -> str:
 @bp.post("/accounts/letters/new")
 @allow(ANYONE)
 def send() -> Response | tuple[str, int]:
-    """Takes the letter in; what is wrong is said beside each field and nothing typed is lost."""
+    """Takes the letter in, or with the other button the request for one (T14).
+
+    What is wrong is said beside each field and nothing typed is lost.
+    """
+    files = request.files.getlist("file")
     try:
-        new_letter = edge.new_letter(_load(LetterForm()))
-        scan = edge.take_scan(request.files.get("file"))
+        new_letter = edge.new_letter(_load(LetterForm(), skip=("act",)))
+        if request.form.get("act") == "request":
+            if any(file.filename for file in files):
+                sentence = "已选了扫描件，请按“提交”；还没有盖章的，请先不选文件。"
+                raise Invalid(sentence, fields={"file": [sentence]})
+            edge.count_stranger()
+            scan = None
+        else:
+            scan = edge.take_scan(files)
         with once() as tx:
             letter = receiving.receive_letter(tx.session, new_letter, scan)
-            return tx.redirect(url_for("accounts_public.received", number=letter.number))
+            page = "received" if scan else "requested"
+            return tx.redirect(url_for(f"accounts_public.{page}", number=letter.number))
     except DomainError as error:
         return _form(request.form, error), error.status
 
@@ -47,9 +63,49 @@ def send() -> Response | tuple[str, int]:
 @allow(ANYONE)
 def received(number: str) -> str:
     """The number to keep. Shows nothing of the letter: whoever types an address here learns nothing."""
-    return render_template(
-        "accounts/letters/received.html", number=number if re.fullmatch(r"L\d{4}-\d{6}", number) else ""
-    )
+    return render_template("accounts/letters/received.html", number=_number(number))
+
+
+@bp.get("/accounts/letters/requested/<number>")
+@allow(ANYONE)
+def requested(number: str) -> str:
+    """The number of a request, and the letter to print; shows nothing of it either."""
+    return render_template("accounts/letters/requested.html", number=_number(number), typed={}, errors={})
+
+
+@bp.post("/accounts/letters/paper")
+@allow(ANYONE)
+@repeatable("it only prints; the counter of tries counts each on purpose")
+def paper() -> AnyResponse | tuple[str, int]:
+    """The letter as PDF. A POST, so that telephone and identity number stay out of addresses and logs."""
+    form = request.form
+    try:
+        return edge.pdf_answer(*edge.own_paper(*_own()))
+    except DomainError as error:
+        page = render_template(
+            "accounts/letters/requested.html",
+            number=_number(form.get("number", "")),
+            typed=form,
+            error=error,
+            errors={},
+        )
+        return page, error.status
+
+
+@bp.post("/accounts/letters/withdrawal")
+@allow(ANYONE)
+def withdraw() -> Response | tuple[str, int]:
+    """Takes a letter back while that works (C5)."""
+    found: dict[str, Any] | None = None
+    try:
+        found = edge.ask_status(request.form.get("number", ""), request.form.get("phone", ""))
+        edge.require_own(*_own())
+        with once() as tx:
+            letter = receiving.withdraw_letter(tx.session, *_own(), request.form.get("reason", "")[:300])
+            flash(f"{letter.number} 已撤回。", "success")
+            return tx.redirect(url_for("accounts_public.status_form", number=letter.number))
+    except DomainError as error:
+        return _status(request.form, found, error), error.status
 
 
 @bp.get("/accounts/letters/status")
@@ -74,15 +130,16 @@ def status() -> tuple[str, int] | str:
 @bp.post("/accounts/letters/correction")
 @allow(ANYONE)
 def correct() -> Response | tuple[str, int]:
-    """Takes a corrected scan in after 退回补正."""
+    """Takes the scan in that a request waits for, or a corrected one after 退回补正."""
     number = request.form.get("number", "")
     found: dict[str, Any] | None = None
     try:
         found = edge.ask_status(number, request.form.get("phone", ""))
         form = _load(CorrectionForm(), skip=("number",))
-        scan = edge.take_scan(request.files.get("file"))
+        edge.want_scan(number, form["phone"])
+        scan = edge.take_scan(request.files.getlist("file"))
         with once() as tx:
-            letter = receiving.resubmit_letter(tx.session, number, scan=scan, **form)
+            letter = receiving.send_scan(tx.session, number, scan=scan, **form)
             return tx.redirect(url_for("accounts_public.received", number=letter.number))
     except DomainError as error:
         return _status(request.form, found, error), error.status
@@ -95,6 +152,17 @@ def unit_options() -> str:
     with reading() as session:
         units = suggest_units(session, request.args.get("unit_code", ""))
         return render_template("accounts/letters/unit_options.html", units=units)
+
+
+def _number(typed: str) -> str:
+    """The number of a letter as it must look; nothing where it does not."""
+    return typed if re.fullmatch(r"L\d{4}-\d{6}", typed) else ""
+
+
+def _own() -> tuple[str, str, str]:
+    """What a letter is shown to be one's own with."""
+    form = request.form
+    return form.get("number", ""), form.get("phone", ""), form.get("identity_tail", "")
 
 
 def _load(schema: Any, skip: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -114,8 +182,10 @@ def _form(typed: Any, error: DomainError | None) -> str:
     return render_template(
         "accounts/letters/new.html",
         typed=typed,
+        further=form_rows(typed, "further"),
         error=error,
         errors=dict(error.fields) if error else {},
+        today=utc_now().astimezone(CHINA).date().isoformat(),
         kinds=[(kind.value, kind.label) for kind in LetterKind],
         roles=[(role.key, role.title) for role in ROLES.values()],
     )

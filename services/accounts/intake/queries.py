@@ -20,28 +20,40 @@ from services.accounts.letters import (
     Facts,
     Hint,
     checks_for,
+    common_owners,
     hints,
     sentence,
-    stamp_owners,
 )
 from services.accounts.models import Person, Unit
 from services.accounts.queries import person_by_hash
 from shared.actors import Actor, Office
-from shared.database import under_any
+from shared.database import under_any, utc_now
 from shared.errors import NotFound
 from shared.ui.filters import CHINA
 
 RECEIVED = Letter.status == LetterStatus.RECEIVED
 _SECOND = and_(RECEIVED, Letter.ready, Letter.needs_second, Letter.confirmed_by.is_(None))
-TABS: Mapping[str, tuple[str, ColumnElement[bool]]] = {
-    "open": ("待核验", and_(RECEIVED, not_(Letter.suspected), not_(_SECOND))),
-    "returned": ("待补正", Letter.status == LetterStatus.RETURNED),
-    "suspected": ("疑似重复", and_(RECEIVED, Letter.suspected, not_(_SECOND))),
-    "second": ("待复核", _SECOND),
-    "issued": ("已开通", Letter.status == LetterStatus.ISSUED),
-    "refused": ("不予受理", Letter.status == LetterStatus.REFUSED),
-}
-"""The groups of the queue: each letter is in exactly one, so that every number equals its list."""
+_RETURNED = Letter.status == LetterStatus.RETURNED
+
+
+def tabs() -> Mapping[str, tuple[str, ColumnElement[bool]]]:
+    """The groups of the queue today (C6): each letter is in exactly one, so that every number equals its list."""
+    overdue = Letter.correct_by < utc_now().astimezone(CHINA).date()
+    return {
+        "open": ("可办理", and_(RECEIVED, not_(Letter.suspected), not_(_SECOND))),
+        "suspected": ("疑似重复", and_(RECEIVED, Letter.suspected, not_(_SECOND))),
+        "second": ("待复核", _SECOND),
+        "returned": ("等对方补正", and_(_RETURNED, not_(overdue))),
+        "overdue": ("逾期未补正", and_(_RETURNED, overdue)),
+        "awaiting_scan": ("待上传扫描件", Letter.status == LetterStatus.AWAITING_SCAN),
+        "issued": ("已开通", Letter.status == LetterStatus.ISSUED),
+        "refused": ("不予受理", Letter.status == LetterStatus.REFUSED),
+        "withdrawn": ("已撤回", Letter.status == LetterStatus.WITHDRAWN),
+    }
+
+
+TABS = tuple(tabs())
+"""Their keys, in the order in which the page shows them."""
 
 
 def visible_letters(actor: Actor) -> Select[Letter]:
@@ -62,13 +74,13 @@ def get_letter(session: Session, actor: Actor, number: str, *, lock: bool = Fals
 
 def queue(actor: Actor, tab: str, *, below: bool = False) -> Select[Letter]:
     """The letters of a group that wait with the actor; `below`: also those that wait with offices further down."""
-    query = visible_letters(actor).where(TABS[tab][1])
+    query = visible_letters(actor).where(tabs()[tab][1])
     return query if below else query.where(Letter.handler_path.in_(_areas(actor)))
 
 
 def counts(session: Session, actor: Actor, *, below: bool = False) -> dict[str, int]:
     """How many letters each group of the queue holds."""
-    query = select(*[func.count().filter(condition) for _, condition in TABS.values()]).where(
+    query = select(*[func.count().filter(condition) for _, condition in tabs().values()]).where(
         under_any(Letter.scope_path, _areas(actor))
     )
     if not below:
@@ -84,18 +96,34 @@ def waiting(session: Session, actor: Actor) -> int:
 
 
 def look_alikes(session: Session, letter: Letter) -> list[Letter]:
-    """Earlier letters with the same file, or for the same unit, role and person, open or recent (T15). Unscoped."""
+    """Earlier letters with the same file, or for the same unit and role, open or recent (T15). Unscoped.
+
+    A role that everybody at a unit has counts for the same person only.
+    """
     since = letter.received_at - timedelta(days=TABLE.recent_days)
-    ask = letter.ask
-    same_file = exists().where(Scan.letter_id == Letter.id, Scan.digest == letter.scan.digest)
+    digests = [scan.digest for scan in letter.scans[-1:]]
+    same_file = exists().where(Scan.letter_id == Letter.id, Scan.digest.in_(digests))
+    asked = or_(
+        *[
+            and_(Ask.role == ask.role, Ask.identity_hash == ask.identity_hash)
+            if ask.rule.everybodys
+            else Ask.role == ask.role
+            for ask in letter.asks
+        ]
+    )
     same_ask = and_(
         Letter.unit_code == letter.unit_code,
-        exists().where(Ask.letter_id == Letter.id, Ask.role == ask.role, Ask.identity_hash == ask.identity_hash),
+        Letter.status != LetterStatus.WITHDRAWN,
+        exists().where(Ask.letter_id == Letter.id, asked),
         or_(Letter.status.in_((LetterStatus.RECEIVED, LetterStatus.RETURNED)), Letter.received_at >= since),
     )
     query = (
         select(Letter)
-        .where(tuple_(Letter.received_at, Letter.id) < tuple_(letter.received_at, letter.id), or_(same_file, same_ask))
+        .where(
+            Letter.status != LetterStatus.AWAITING_SCAN,
+            tuple_(Letter.received_at, Letter.id) < tuple_(letter.received_at, letter.id),
+            or_(same_file, same_ask),
+        )
         .order_by(Letter.received_at, Letter.id)
         .limit(20)
     )
@@ -108,6 +136,26 @@ def find_public(session: Session, number: str, phone: str) -> Letter:
     if letter is None or digits(letter.contact_phone) != digits(phone):
         raise NotFound("没有找到：请核对函号与申请时填写的联系电话。")
     return letter
+
+
+def find_own(session: Session, number: str, phone: str, tail: str) -> Letter:
+    """The letter for an applicant who also knows the last four signs of an identity number in it.
+
+    Asked where a name is shown or the letter is undone: telephones of schools are public. Raises `NotFound`.
+    """
+    letter = find_public(session, number, phone)
+    if not any(ask.identity_masked[-4:] == tail.strip().upper() for ask in letter.asks):
+        raise NotFound("没有找到：请核对函号、申请时填写的联系电话，以及函中任一人身份证号的后四位。")
+    return letter
+
+
+def position(session: Session, letter: Letter) -> int | None:
+    """Its place among the letters that wait with the same office, from 1; None when it does not wait (C4)."""
+    if letter.status != LetterStatus.RECEIVED:
+        return None
+    before = tuple_(Letter.received_at, Letter.id) <= tuple_(letter.received_at, letter.id)
+    query = select(func.count()).where(RECEIVED, Letter.handler_path == letter.handler_path, before)
+    return session.scalar(query) or 0
 
 
 def handler(session: Session, letter: Letter) -> Unit:
@@ -124,6 +172,20 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """One line of the letter: who is asked a role for, against the register."""
+
+    ask: Ask
+    person: Person | None
+    """Who has this identity number in the register."""
+    account: Account | None
+    """That person's account."""
+    held_already: bool
+    """The account has this role at this unit."""
+    name: Compared
+
+
+@dataclass(frozen=True, slots=True)
 class Dossier:
     """All that the letter's page shows beside the scan."""
 
@@ -135,10 +197,7 @@ class Dossier:
     sentences: Mapping[str, str]
     """Check -> what the applicant would be told."""
     unit: Unit | None
-    person: Person | None
-    """Who has this identity number in the register."""
-    account: Account | None
-    """That person's account."""
+    people: list[Asked]
     unit_accounts: list[Account]
     look_alikes: list[Letter]
     """Only those that the actor may see."""
@@ -146,25 +205,24 @@ class Dossier:
     others: list[Letter]
     """Other letters of the unit, newest first."""
     stamp: Compared
-    name: Compared
 
 
 def facts_of(session: Session, letter: Letter, look_alike_numbers: tuple[str, ...] | None = None) -> Facts:
     """What the sentences and rules need to know."""
     if look_alike_numbers is None:
         look_alike_numbers = tuple(other.number for other in look_alikes(session, letter))
-    unit, ask = letter.unit, letter.ask
+    unit = letter.unit
     own = unit.body if unit else letter.stamped_by
     parent = unit.parent.body if unit and unit.parent else None
     return Facts(
         stamped_by=letter.stamped_by,
         register_name=own if unit else letter.unit_name,
-        stamp_owners=stamp_owners(ask.rule, own, parent),
-        role=ask.rule.title,
+        stamp_owners=common_owners(letter.roles, own, parent),
+        role="、".join(role.title for role in letter.roles),
         dated=letter.dated,
         received=letter.received_at.astimezone(CHINA).date(),
         duplicates=look_alike_numbers,
-        person=ask.person_name,
+        person="、".join(dict.fromkeys(ask.person_name for ask in letter.asks)),
         handler=handler(session, letter).body,
     )
 
@@ -175,9 +233,7 @@ def dossier(session: Session, actor: Actor, letter: Letter) -> Dossier:
     visible = set(session.scalars(_ids(visible_letters(actor)).where(Letter.id.in_([a.id for a in alike]))))
     shown = [other for other in alike if other.id in visible]
     facts = facts_of(session, letter, tuple(other.number for other in shown) or (("别处的函",) if alike else ()))
-    checks = checks_for(LetterKind(letter.kind), letter.ask.rule)
-    person = person_by_hash(session, letter.ask.identity_hash)
-    account = account_of_person(session, person.id) if person else None
+    checks = checks_for(LetterKind(letter.kind), *letter.roles)
     others = (
         visible_letters(actor)
         .where(Letter.unit_code == letter.unit_code, Letter.id != letter.id)
@@ -192,14 +248,12 @@ def dossier(session: Session, actor: Actor, letter: Letter) -> Dossier:
         hints=hints(facts, letter.contact_phone),
         sentences={check.key: sentence(check, facts) for check in checks},
         unit=letter.unit,
-        person=person,
-        account=account,
+        people=[_asked(session, ask) for ask in letter.asks],
         unit_accounts=accounts_at(session, actor, letter.unit) if letter.unit else [],
         look_alikes=shown,
         hidden_look_alikes=len(alike) - len(shown),
         others=list(session.scalars(others)),
         stamp=_compare(letter.stamped_by, _nearest(letter.stamped_by, facts.stamp_owners)),
-        name=_compare(letter.ask.person_name, person.name if person else letter.ask.person_name),
     )
 
 
@@ -228,6 +282,19 @@ def _areas(actor: Actor) -> list[str]:
 
 def _ids(query: Select[Letter]) -> Select[str]:
     return query.with_only_columns(Letter.id)
+
+
+def _asked(session: Session, ask: Ask) -> Asked:
+    person = person_by_hash(session, ask.identity_hash)
+    account = account_of_person(session, person.id) if person else None
+    return Asked(
+        ask=ask,
+        person=person,
+        account=account,
+        held_already=account is not None
+        and any(held.role == ask.role and held.unit_id == ask.letter.unit_id for held in account.roles),
+        name=_compare(ask.person_name, person.name if person else ask.person_name),
+    )
 
 
 def _compare(asked: str, known: str) -> Compared:

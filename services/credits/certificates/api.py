@@ -24,6 +24,7 @@ from services.credits.certificates.schemas import (
     paper_body,
 )
 from services.credits.certificates.wording import Kind
+from services.credits.queries import find_teacher
 from shared.actors import Office
 from shared.events.plans import Bucket
 from shared.paging import page
@@ -137,6 +138,7 @@ def download(body: dict[str, Any], export_id: str) -> Response:
 
 def _papers(person_id: str | None, query: dict[str, Any]) -> dict[str, Any]:
     with reading() as session:
+        find_teacher(session, actor(), person_id)
         mine = queries.visible_papers(actor()).where(CreditPaper.person_id == person_id)
         found = page(session, mine, queries.PAPER_KEYS, **query, descending=True)
         return {"items": [paper_body(paper) for paper in found.items], "next": found.next}

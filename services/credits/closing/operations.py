@@ -30,7 +30,7 @@ def decide(session: Session, actor: Actor, entry_id: int, *, admit: bool, docume
     session.refresh(entry, with_for_update=True)
     if entry.state != WAITING:
         by = f"由{entry.decided_by_name}于 {local_time(entry.decided_at)} 办理：" if entry.decided_by_name else ""
-        raise Conflict(f"已{by or '不需要办理：'}{entry.told}。")
+        raise Conflict(f"已{by or '不需要办理：'}{entry.told}")
     wrong: dict[str, list[str]] = {}
     if not 4 <= len(document.strip()) <= 80:
         wrong["document"] = ["请填写依据的文号，如“赣教师字〔2026〕12号”，4 至 80 字。"]

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from services.credits.keeping import WAITING, LateEntry
+from services.credits.editions import Cycle
+from services.credits.keeping import DISMISSED, WAITING, LateEntry
 from services.credits.models import Audit, RecognisedClaim
 from shared.actors import Actor, Office
 from shared.database import under_any
@@ -18,6 +19,8 @@ from shared.errors import NotFound
 from shared.paging import PAGE_SIZE, Page, page
 
 ADMINS = (Office.SCHOOL_ADMIN, Office.CREDIT_ADMIN)
+LEFT_OUT = (WAITING, DISMISSED)
+"""States of what a teacher is told of in its cycle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,13 @@ def find(session: Session, actor: Actor, entry_id: int) -> Late:
 def of_teacher(session: Session, person_id: str, cycle: int) -> Sequence[LateEntry]:
     """What came too late for one teacher's cycle and was not entered, of somebody whose standing the reader sees."""
     query = select(LateEntry).where(LateEntry.person_id == person_id, LateEntry.cycle == cycle)
-    return session.scalars(query.where(LateEntry.state.in_(("waiting", "dismissed"))).order_by(LateEntry.id)).all()
+    return session.scalars(query.where(LateEntry.state.in_(LEFT_OUT)).order_by(LateEntry.id)).all()
+
+
+def has_any(cycle: Cycle) -> ColumnElement[bool]:
+    """Whether the teacher of a query has any of these in a cycle."""
+    mine = (LateEntry.person_id == PersonCopy.person_id, LateEntry.cycle == cycle.number)
+    return exists().where(*mine, LateEntry.state.in_(LEFT_OUT))
 
 
 def detailed(session: Session, entries: Sequence[LateEntry]) -> list[Late]:

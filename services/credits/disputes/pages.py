@@ -207,6 +207,7 @@ def _show(
             handling=session.get(UnitCopy, dispute.handling_path),
             acts=queries.acts(session, dispute),
             files=queries.files(session, dispute),
+            candidates=queries.candidates(session, dispute) if dispute.state == State.UPHELD else [],
             party=queries.is_party(session, actor(), dispute),
             own=dispute.person_id == actor().person_id,
             here=here,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, exists, false, func, or_, select
+from sqlalchemy.orm import Session, contains_eager
 
 from services.credits import queries
 from services.credits.disputes.models import Dispute, DisputeAct, DisputeFile, State
 from services.credits.disputes.parties import HANDLERS
-from services.credits.models import Audit, LedgerLine, LineKind
+from services.credits.models import Audit, LedgerLine, LineKind, RecognisedClaim
 from shared.actors import Actor, Office
 from shared.database import under_any
 from shared.directory import PersonCopy, UnitCopy
@@ -126,15 +126,16 @@ def correcting_line(session: Session, dispute: Dispute) -> int | None:
 
     The newest of the same result or, of a missing training, of that project, that came since the dispute was opened: by
     an audit since, by a correction of the project, or, where nothing else has come, as a counter-line. Of a claim: the
-    counter-line once it is void, or the line of the next claim, as the answer has said. What only became final since,
-    or was converted by new rules, is as it was.
+    counter-line once it is void, or the line of the next claim of the very same thing, as the answer has said. What
+    only became final since, or was converted by new rules, is as it was.
     """
+    if dispute.of_claim and dispute.remedy == "reclaim":
+        disputed = session.get(RecognisedClaim, dispute.result_id)
+        later = candidates(session, dispute)
+        return next((line.id for line in later if disputed and line.claim and _same(disputed, line.claim)), None)
     mine: list[ColumnElement[bool]] = [LedgerLine.person_id == dispute.person_id]
     anew = or_(LedgerLine.kind == LineKind.REVERSAL, LedgerLine.correction > 0, Audit.audited_at > dispute.opened_at)
-    if dispute.of_claim and dispute.remedy == "reclaim":
-        mine.append(LedgerLine.category == _category(session, dispute))
-        anew = and_(LedgerLine.audit_id.is_(None), LedgerLine.kind == LineKind.EARNED)
-    elif dispute.result_id is not None:
+    if dispute.result_id is not None:
         mine.append(LedgerLine.result_id == dispute.result_id)
     elif dispute.project_number:
         mine.append(Audit.project_number == dispute.project_number)
@@ -147,6 +148,24 @@ def correcting_line(session: Session, dispute: Dispute) -> int | None:
         .order_by(LedgerLine.kind, LedgerLine.id.desc())  # what was earned goes before what was countered
     )
     return session.scalar(query.limit(1))
+
+
+def candidates(session: Session, dispute: Dispute) -> Sequence[LedgerLine]:
+    """The lines of later claims of the category, newest first: one of them may put a disputed claim right.
+
+    Whether it does only people can tell where it is not of the very same thing: there are many awards of a category.
+    """
+    if not dispute.of_claim or dispute.remedy != "reclaim":
+        return []
+    query = (
+        select(LedgerLine)
+        .join(LedgerLine.claim)
+        .options(contains_eager(LedgerLine.claim))
+        .where(LedgerLine.person_id == dispute.person_id, LedgerLine.category == _category(session, dispute))
+        .where(LedgerLine.kind == LineKind.EARNED, LedgerLine.adjustment == 0)
+        .where(LedgerLine.recorded_at > dispute.opened_at)
+    )
+    return session.scalars(query.order_by(LedgerLine.id.desc())).all()
 
 
 def concerns(session: Session, dispute: Dispute, line: LedgerLine) -> bool:
@@ -165,6 +184,22 @@ def concerns(session: Session, dispute: Dispute, line: LedgerLine) -> bool:
     if dispute.project_number:
         return audit.project_number == dispute.project_number
     return audit.held_from <= dispute.held_on <= audit.held_to
+
+
+def _same(one: RecognisedClaim, other: RecognisedClaim) -> bool:
+    """Whether both are of the very same thing: by title and date, or by the number of the paper where each has its own.
+
+    What is counted (听课 20 节) shares a paper with others of its kind.
+    """
+    if (_plain(one.title), one.facts["obtained_on"]) == (_plain(other.title), other.facts["obtained_on"]):
+        return True
+    paper = _plain(one.facts["document"])
+    return bool(paper) and one.facts["count"] is None and paper == _plain(other.facts["document"])
+
+
+def _plain(text: str) -> str:
+    """Without spaces, which people type or not."""
+    return "".join(text.split()).casefold()
 
 
 def _category(session: Session, dispute: Dispute) -> str:

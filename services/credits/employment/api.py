@@ -14,6 +14,7 @@ from services.credits.employment.schemas import (
     ExemptionOut,
     ExemptionsPage,
     ExemptionsQuery,
+    ExemptionWithdrawIn,
     LeftLinesPage,
     LeftPage,
     exemption_body,
@@ -59,6 +60,17 @@ def end(body: dict[str, Any], exemption_id: str) -> Response:
         return tx.json(
             ExemptionOut(), exemption_body(operations.end_exemption(tx.session, actor(), exemption_id, **body))
         )
+
+
+@blp.route("/exemptions/<exemption_id>/withdrawal", methods=["POST"])
+@blp.arguments(ExemptionWithdrawIn)
+@blp.response(200, ExemptionOut)
+@allow(Office.CREDIT_ADMIN)
+def withdraw(body: dict[str, Any], exemption_id: str) -> Response:
+    """撤销误登记、还没有开始的一段免修；记录保留"""
+    with once() as tx:
+        made = operations.withdraw_exemption(tx.session, actor(), exemption_id, **body)
+        return tx.json(ExemptionOut(), exemption_body(made))
 
 
 @blp.route("/former-teachers")

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from services.credits import queries as credits_queries
 from services.credits.employment import operations, queries
-from services.credits.employment.schemas import EndIn, ExemptionIn
+from services.credits.employment.schemas import EndIn, ExemptionIn, ExemptionWithdrawIn
 from services.credits.exempting import EXEMPTIONS
 from shared.actors import Office
 from shared.directory import PersonCopy
@@ -88,6 +88,22 @@ def end(person_id: str) -> Response:
         return tx.redirect(url_for(".teacher", person_id=person_id))
 
 
+@bp.post("/teachers/<person_id>/exemptions/withdrawal")
+@allow(Office.CREDIT_ADMIN)
+def withdraw(person_id: str) -> Response:
+    """Takes one away that has not begun."""
+    with once() as tx:
+        try:
+            body = ExemptionWithdrawIn().load({"reason": request.form.get("withdraw_why", "").strip()})
+            operations.withdraw_exemption(tx.session, actor(), request.form.get("withdraw_id", ""), **body)
+            flash("已撤销；记录保留，不再有效。", "success")
+        except ValidationError:
+            flash("请填写撤销的原因，2 至 500 字。", "error")
+        except Conflict as error:
+            flash(error.detail, "error")
+        return tx.redirect(url_for(".teacher", person_id=person_id))
+
+
 @bp.get("/former")
 @allow(*queries.ADMINS)
 def former() -> str:
@@ -119,6 +135,7 @@ def _teacher(
             person=person,
             rows=rows,
             kinds=EXEMPTIONS,
+            today=credits_queries.today(),
             may_enter=actor().post_over(person.unit_path, Office.CREDIT_ADMIN) is not None,
             typed=typed or {},
             errors=errors or {},

@@ -64,7 +64,7 @@ def exemptions(
         query = query.where(Exemption.person_id == person_id)
     if holding is not None:
         open_end = or_(Exemption.ends_on.is_(None), Exemption.ends_on >= holding)
-        query = query.where(Exemption.starts_on <= holding, open_end)
+        query = query.where(Exemption.starts_on <= holding, open_end, Exemption.withdrawn_at.is_(None))
     return page(session, query, [Exemption.entered_at, Exemption.id], cursor=cursor, limit=limit, descending=True)
 
 

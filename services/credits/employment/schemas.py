@@ -29,6 +29,12 @@ class EndIn(Schema):
     reason = fields.String(required=True, validate=validate.Length(2, 500))
 
 
+class ExemptionWithdrawIn(Schema):
+    """Why it is taken away."""
+
+    reason = fields.String(required=True, validate=validate.Length(2, 500))
+
+
 class ExemptionsQuery(PageQuery):
     """Query of the exemptions of an area."""
 
@@ -52,6 +58,9 @@ class ExemptionOut(Schema):
     ended_by = fields.String(allow_none=True)
     ended_at = fields.AwareDateTime(allow_none=True)
     ended_reason = fields.String(allow_none=True)
+    withdrawn_by = fields.String(allow_none=True)
+    withdrawn_at = fields.AwareDateTime(allow_none=True, metadata={"description": "开始之前已撤销，不再有效"})
+    withdrawn_reason = fields.String(allow_none=True)
 
 
 class LeftOut(Schema):
@@ -84,9 +93,9 @@ LeftLinesPage = paged(LeftLineOut)
 def exemption_body(one: Exemption) -> dict[str, Any]:
     """An exemption for `ExemptionOut`."""
     names = ("id", "person_id", "kind", "starts_on", "ends_on", "document", "reason", "body", "entered_at", "ended_at")
-    told = {name: getattr(one, name) for name in (*names, "ended_reason")}
-    title = EXEMPTIONS[one.kind][0]
-    return told | {"title": title, "entered_by": one.entered_by_name, "ended_by": one.ended_by_name}
+    told = {name: getattr(one, name) for name in (*names, "ended_reason", "withdrawn_at", "withdrawn_reason")}
+    who = {"entered_by": one.entered_by_name, "ended_by": one.ended_by_name, "withdrawn_by": one.withdrawn_by_name}
+    return told | who | {"title": EXEMPTIONS[one.kind][0]}
 
 
 def left_body(one: Left) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.orm import Session, contains_eager
 
-from services.credits import ledger, queries
-from services.credits.editions import school_year_title
+from services.credits import in_force, ledger, queries
+from services.credits.editions import Editions, school_year_title
+from services.credits.keeping import LateEntry
 from services.credits.models import LedgerLine, LineKind, ProjectCorrection
 from services.credits.publicity.models import PublicAudit, PublicResult
 from shared.actors import Actor
@@ -38,6 +39,8 @@ class Provisional:
     school_year: str
     amount: Decimal | None
     sentence: str
+    closed: bool
+    """Whether its cycle is closed when it becomes final (B6): then it waits, and does not count."""
 
     @property
     def until(self) -> datetime:
@@ -93,16 +96,24 @@ def find_provisional(session: Session, actor: Actor, result_id: str) -> Provisio
 
 
 def _shown() -> Select[PublicResult]:
-    """Those that stand and have no line in the ledger yet: with the line they leave the view by themselves."""
+    """Those that stand and have not arrived yet.
+
+    With their line in the ledger, or as what waits for a closed cycle (B6), they leave the view by themselves.
+    """
     line = and_(
         LedgerLine.result_id == PublicResult.result_id,
         LedgerLine.attempt == PublicResult.attempt,
         LedgerLine.kind == LineKind.EARNED,
     )
+    late = and_(LateEntry.result_id == PublicResult.result_id, LateEntry.attempt == PublicResult.attempt)
     return (
         select(PublicResult)
         .join(PublicResult.audit)
-        .where(PublicAudit.ended_at.is_(None), ~select(LedgerLine.id).where(line).exists())
+        .where(
+            PublicAudit.ended_at.is_(None),
+            ~select(LedgerLine.id).where(line).exists(),
+            ~select(LateEntry.id).where(late).exists(),
+        )
         .options(contains_eager(PublicResult.audit))
     )
 
@@ -130,6 +141,7 @@ def _worked_out(session: Session, results: Sequence[PublicResult]) -> list[Provi
             attempt=result.attempt,
         )
         (row,) = ledger.converted(session, facts, [as_audited], {})
+        closing = _closing(in_force.editions(session), row["cycle"], result.audit.public_until)
         found.append(
             Provisional(
                 result=result,
@@ -138,7 +150,17 @@ def _worked_out(session: Session, results: Sequence[PublicResult]) -> list[Provi
                 cycle=row["cycle"],
                 school_year=school_year_title(row["school_year"]),
                 amount=row["amount"],
-                sentence=row["sentence"],
+                sentence=row["sentence"] + closing,
+                closed=closing != "",
             )
         )
     return found
+
+
+def _closing(editions: Editions, number: int | None, until: datetime) -> str:
+    """What is to be said where the cycle is closed by the time at which the result becomes final; else nothing."""
+    pair = editions.cycle(number) if number is not None else None
+    if pair is None or not pair[1].closed(in_force.day_of(max(until, utc_now()))):
+        return ""
+    cycle = pair[1]
+    return f"；但{cycle.title}于 {cycle.closes_on} 关闭，确认后不计入，须由省级学分管理员凭文件准予补记"

@@ -187,6 +187,8 @@ def faults(content: Content, typed: Mapping[str, Mapping[str, str]]) -> dict[str
             wrong[f"{key}.value"] = [sentence]
         if not value and slot.present is not None and not _may_be_withdrawn(key):
             wrong[f"{key}.value"] = ["已有数值的项目不能留空；请填写新的数值。"]
+        if not value and slot.present is None:
+            wrong[f"{key}.value"] = ["这一项本来未知，请填写数值；仍未公布的，这一项不用提交。"]
         source = figure.get("source", "").strip()
         if len(source) < 2 or len(source) > 200:
             wrong[f"{key}.source"] = ["请写明依据（文号和条款，2 至 200 字）。"]
@@ -233,7 +235,8 @@ def applied(content: Content, figures: Mapping[str, Mapping[str, str]]) -> Conte
 def _is_settled(content: Content, category: str) -> bool:
     """Whether nothing that is asked of an open category is unknown any more: one for all may be told, or each."""
     if category in TIMED:
-        return any(category in pot["categories"] for pot in content.get("pots", []))
+        mine = (pot for pot in content.get("pots", []) if category in pot["categories"])
+        return any("cap_year" in pot or "cap_cycle" in pot for pot in mine)
     known = {(level, rank) for of, level, rank in _awarded(content) if of == category}
     each = [place for place in ASKED.get(category, ALL) if place not in ALL] or ALL
     return all(known & {(level, rank), (ANY, rank), (level, ANY), (ANY, ANY)} for level, rank in each)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -12,6 +12,7 @@ from services.credits import in_force
 from services.credits.editions import Reach
 from services.credits.in_force import PublishedEdition
 from services.credits.rulebook import figures, queries
+from services.credits.rulebook.contradictions import contradictions
 from services.credits.rulebook.models import DISCARDED, DRAFT, PUBLISHED, EditionAct, EditionDraft
 from services.credits.standings.operations import recompute_later
 from shared.actors import Actor
@@ -76,9 +77,8 @@ def save(
     told = {key: {part: figure.get(part, "").strip() for part in parts} for key, figure in changed.items()}
     header = _header_faults(session, title, document, effective_from, reach, reason)
     wrong = header | figures.faults(content, told)
-    if not wrong:
-        misfits = figures.checked(figures.applied(content, told)) if told else {}
-        wrong = {"figures": _in_sentences(misfits)} if misfits else {}
+    if told and not wrong:
+        wrong = _misfits(figures.applied(content, told))
     if wrong:
         raise Invalid("规则草稿还不能保存，请按提示修改。", fields=wrong)
     draft.title, draft.document, draft.reason = title.strip(), document.strip(), reason.strip()
@@ -149,7 +149,7 @@ def discard(session: Session, actor: Actor, draft_id: str, *, version: int) -> E
 def made(session: Session, draft: EditionDraft) -> PublishedEdition:
     """The edition that a complete draft would be; not yet in the database, and published by nobody.
 
-    Raises `Invalid` for a date on which no edition is in force, or that its reach forbids.
+    Raises `Invalid` for a date on which no edition is in force, or for figures that do not fit together.
     """
     assert draft.effective_from is not None
     editions, number = in_force.editions(session), _newest(session) + 1
@@ -166,8 +166,8 @@ def made(session: Session, draft: EditionDraft) -> PublishedEdition:
     }
     content.pop("effective_to", None)
     content.setdefault("cycle", queries.content_of(session, root)["cycle"])
-    if found := figures.checked(content):
-        raise Invalid("规则草稿不完整。", fields={"figures": _in_sentences(found)})
+    if wrong := _misfits(content):
+        raise Invalid("规则草稿中的数值不能一并施行，请按提示修改。", fields=wrong)
     return PublishedEdition(
         number=number,
         id=content["id"],
@@ -242,21 +242,31 @@ def _header_faults(
 
 
 def _date_fault(session: Session, effective_from: date | None, reach: str) -> str | None:
-    """What converts already stays unless the reach says so, and a cycle that is over is never touched."""
-    today = in_force.today()
+    """What converts already stays unless the reach says so, and a cycle that is over is never touched.
+
+    Later than the next cycle nobody decides today: such a date is a slip of the pen.
+    """
+    today, editions = in_force.today(), in_force.editions(session)
+    running = editions.cycle_at(today)
     if effective_from is None:
         return "请填写施行日期，如 2027-01-01。"
     if reach != Reach.CYCLE_START:
-        late = effective_from < today
-        return "施行日期早于今天；需要追溯的，适用范围请选“追溯至本周期起始”。" if late else None
-    running = in_force.editions(session).cycle_at(today)
+        if effective_from < today:
+            return "施行日期早于今天；需要追溯的，适用范围请选“追溯至本周期起始”。"
+        following = editions.cycle_at(running[1].end + timedelta(days=1)) if running else None
+        if following and effective_from > following[1].end:
+            return f"施行日期应在本周期或下一周期之内，不晚于 {following[1].end}，请核对年份。"
+        return None
     if running is None or not running[1].start <= effective_from <= today:
         return "追溯至本周期起始的调整，施行日期应在本周期之内，且不晚于今天。"
     return None
 
 
-def _in_sentences(misfits: Mapping[str, list[str]]) -> list[str]:
-    return [f"{place}：{'；'.join(told)}" for place, told in misfits.items()]
+def _misfits(content: figures.Content) -> dict[str, list[str]]:
+    """What does not fit together in an edition: what its form forbids, else each field that asks too much."""
+    if unfit := figures.checked(content):
+        return {"figures": [f"{place}：{'；'.join(told)}" for place, told in unfit.items()]}
+    return contradictions(content)
 
 
 def _wrong_date(sentence: str) -> Invalid:

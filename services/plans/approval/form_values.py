@@ -17,10 +17,11 @@ from services.plans.approval.content import Content, Cover, Forecast, Item
 from services.plans.approval.models import Plan
 from services.plans.approval.schemas import AnswersIn, PlanIn
 from services.plans.approval.trail import PlanPoint
-from services.plans.edge import form_rows, without_blanks
+from services.plans.edge import without_blanks
 from services.plans.kinds import Kind
 from shared import directory
 from shared.actors import Actor
+from shared.parsing import form_rows
 
 Values = dict[str, Any]
 

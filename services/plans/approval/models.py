@@ -13,7 +13,7 @@ from services.plans import claims
 from services.plans.approval import content
 from services.plans.models import Base
 from services.plans.workflow import Pending, Status
-from shared.database import Hundredths, IdType, JsonType, PathType, UtcDateTime, new_id
+from shared.database import PATHS, Hundredths, IdType, JsonType, PathType, UtcDateTime, new_id
 
 _STATUSES = ", ".join(f"'{status.value}'" for status in Status)
 _PENDING = ", ".join(f"'{pending.value}'" for pending in Pending)
@@ -85,7 +85,7 @@ class Plan(Base):
     school_year: Mapped[str] = mapped_column(String(9))
     title: Mapped[str] = mapped_column(String(100))
     aims: Mapped[str] = mapped_column(Text)
-    covers: Mapped[list[dict[str, str]]] = mapped_column(JsonType, default=list)
+    covers: Mapped[list[dict[str, str]]] = mapped_column(JsonType, default=list, info=PATHS)
     """Joint plan: `[{unit_path, name, kind}]` of the further units."""
     forecast: Mapped[dict[str, Any] | None] = mapped_column(JsonType)
     """Fallback scheme: `{teachers, shortfall, basis}`."""

@@ -15,7 +15,7 @@ from services.plans.workflow import STOPS_CLOCK, Decision, Pending
 
 DECISIONS = ("approve", "return", "refuse")
 """What may be taken back."""
-BESIDE = ("open", "copy", "seen", "correct", "remind", "overdue", "release")
+BESIDE = ("open", "copy", "seen", "correct", "remind", "overdue", "release", "rezone")
 """Acts after which the last decision is still the last."""
 
 _UNSIGNS = ("cosign", "recall", "release")

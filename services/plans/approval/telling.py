@@ -10,8 +10,10 @@ from services.plans.approval import content as contents
 from services.plans.approval import queries
 from services.plans.approval.models import Plan
 from services.plans.approval.trail import PlanLine
+from services.plans.kinds import KINDS
 from services.plans.workflow import Act, Pending, State, Status
 from shared import outbox
+from shared.actors import Level
 from shared.events.base import Event
 from shared.events.plans import ApprovedItem, PlanApproved, PlanDecided, PlanEnded, StageEntered
 from shared.events.plans_claims import ClaimApproved
@@ -42,28 +44,15 @@ def tell(session: Session, plan: Plan, act: Act, state: State, line: PlanLine, n
                 digest=digest,
                 decided_by=line.actor_account,
                 decided_at=now,
+                reason=None if line.internal or act.name == "approve" else line.opinion or None,
+                **_whose(plan),
             ),
         )
     stage = next((stage for stage in state.stages if stage.name == plan.stage), None)
     arrived = plan.stage != state.stage or state.reviewing_path is None
     back = state.pending is Pending.POLICY and plan.pending != Pending.POLICY
     if stage is not None and (arrived or back) and plan.pending != Pending.VOID:
-        events.append(
-            StageEntered(
-                plan_id=plan.id,
-                kind=plan.kind,
-                number=plan.number,
-                school_year=plan.school_year,
-                unit_path=plan.unit_path,
-                stage=stage.name,
-                level=stage.level,
-                reviewing_path=str(plan.reviewing_path),
-                round=plan.round,
-                version=plan.round,
-                digest=digest,
-                entered_at=plan.entered_at or now,
-            ),
-        )
+        events.append(_entered(plan, stage.name, stage.level, now))
     if plan.status == Status.APPROVED and state.status is not Status.APPROVED:
         frozen = queries.frozen(session, plan)
         events.append(_approved(plan, frozen, now) if frozen.claim is None else _claimed(plan, frozen, line, now))
@@ -72,9 +61,35 @@ def tell(session: Session, plan: Plan, act: Act, state: State, line: PlanLine, n
     outbox.publish_all(session, events)
 
 
+def entered(session: Session, plan: Plan, now: datetime) -> None:
+    """It waits at another unit than before, at the same stage."""
+    stage = queries.stage_of(plan)
+    if stage is not None:
+        outbox.publish(session, _entered(plan, stage.name, stage.level, now))
+
+
 def ended(session: Session, plan: Plan, status: str, successor: str | None, reason: str, now: datetime) -> None:
     """An approved submission is no longer in force."""
     outbox.publish(session, _ended(plan, status, successor, reason, now))
+
+
+def _entered(plan: Plan, stage: str, level: Level, now: datetime) -> StageEntered:
+    return StageEntered(
+        plan_id=plan.id,
+        kind=plan.kind,
+        number=plan.number,
+        school_year=plan.school_year,
+        unit_path=plan.unit_path,
+        stage=stage,
+        level=level,
+        reviewing_path=str(plan.reviewing_path),
+        round=plan.round,
+        version=plan.round,
+        digest=str(plan.digest),
+        entered_at=plan.entered_at or now,
+        office=plan.reviewing_office,
+        title=plan.submitted_title,
+    )
 
 
 def _ended(plan: Plan, status: str, successor: str | None, reason: str, now: datetime) -> PlanEnded:
@@ -86,7 +101,15 @@ def _ended(plan: Plan, status: str, successor: str | None, reason: str, now: dat
         superseded_by=successor,
         reason=reason,
         ended_at=now,
+        **_whose(plan),
     )
+
+
+def _whose(plan: Plan) -> dict[str, str | None]:
+    """Who is told what became of it: the office that drafted it, or the one person; and what they call it."""
+    kind = KINDS[plan.kind]
+    office = None if kind.personal else kind.owner.value
+    return {"title": plan.submitted_title or plan.title, "filing_office": office, "person_id": plan.person_id}
 
 
 def _approved(plan: Plan, frozen: contents.Content, now: datetime) -> PlanApproved:

@@ -109,7 +109,7 @@ def _release(session: Session, path: str, office: Office, holders: Sequence[Mapp
     )
     for request in list(session.scalars(asked)):
         request.closed_at, request.closed_why = now, "left"
-        _unsigned(session, session.get_one(Plan, request.plan_id, with_for_update=True), request.asked_name, now)
+        unsigned(session, session.get_one(Plan, request.plan_id, with_for_update=True), request.asked_name, now)
     people = [*accounts, *(holder["person_id"] for holder in holders if holder["person_id"])]
     drafted = select(PlanAuthor.plan_id).where(or_(PlanAuthor.account_id.in_(people), PlanAuthor.person_id.in_(people)))
     if holders:
@@ -119,7 +119,7 @@ def _release(session: Session, path: str, office: Office, holders: Sequence[Mapp
     session.flush()
 
 
-def _unsigned(session: Session, plan: Plan, name: str, now: datetime) -> None:
+def unsigned(session: Session, plan: Plan, name: str, now: datetime) -> None:
     """Somebody who was asked has left. With the last one to sign after the reviewer, the stage decides anew."""
     signers = [row for row in queries.requests_of(session, plan) if row.kind == "cosign" and row.closed_at is None]
     if plan.pending != Pending.COSIGN or any(row.position == "after" for row in signers):

@@ -20,10 +20,11 @@ from services.plans.desk import bulk, phrases, queue
 from services.plans.desk import forms as desk_forms
 from services.plans.desk import rows as desk_rows
 from services.plans.desk.schemas import BulkIn, QueueQuery
-from services.plans.edge import by_field, form_rows, plain
+from services.plans.edge import by_field, plain
 from shared.actors import Actor, Level, Office
 from shared.database import utc_now
 from shared.errors import Conflict, Invalid, NotAllowed
+from shared.parsing import form_rows
 from shared.web import allow, expected_version, once, reading, repeatable, transaction
 
 bp = Blueprint("desk_pages", __name__, url_prefix="/plans")

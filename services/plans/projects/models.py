@@ -24,7 +24,7 @@ from sqlalchemy.orm import Mapped, Mapper, mapped_column, relationship
 
 from services.plans.categories import GENERAL
 from services.plans.models import Base
-from shared.database import Hundredths, IdType, JsonType, PathType, UtcDateTime, new_id
+from shared.database import PATHS, Hundredths, IdType, JsonType, PathType, UtcDateTime, new_id
 
 
 class ResultState(StrEnum):
@@ -107,7 +107,7 @@ class Project(Base):
     plan_number: Mapped[str | None] = mapped_column(String(40))
     plan_item_id: Mapped[str | None] = mapped_column(IdType)
     plan_item_title: Mapped[str | None] = mapped_column(String(100))
-    covers: Mapped[list[str]] = mapped_column(JsonType, default=list)
+    covers: Mapped[list[str]] = mapped_column(JsonType, default=list, info=PATHS)
     """Paths of village schools that the joint plan covers: their teachers take part as well."""
     stages: Mapped[list[str]] = mapped_column(JsonType, default=list)
     """School stages that the training is for, as in the register (FAQ-Q19); none: all."""

@@ -98,7 +98,7 @@ def publish_project(
         organizer_path=post.unit.path,
         organizer_name=post.body,
         authority_path=authority.path,
-        authority_name=_body(session, authority),
+        authority_name=body_of(session, authority),
         area_path=area_path,
         stages=list(stages),
         subjects=list(subjects),
@@ -150,7 +150,7 @@ def _unstaffed(session: Session, actor: Actor, authority: UnitCopy) -> str | Non
     office = directory.office(session, authority.path, Office.RESULT_AUDIT)
     call = f"，请致电 {authority.phone}" if authority.phone else ""
     if office is None:
-        return f"{_body(session, authority)}目前没有在岗的成绩审核人{call}，请其安排后再发布。"
+        return f"{body_of(session, authority)}目前没有在岗的成绩审核人{call}，请其安排后再发布。"
     me = {actor.account_id, actor.person_id} - {None}
     if all(me & {holder["account_id"], holder["person_id"]} for holder in office.holders):
         return (
@@ -182,7 +182,7 @@ def _seats(session: Session, areas: Sequence[str], quotas: Sequence[Mapping[str,
     return list(seats.values())
 
 
-def _body(session: Session, authority: UnitCopy) -> str:
+def body_of(session: Session, authority: UnitCopy) -> str:
     """Who audits there, in full: the bureau or whoever holds the office for it."""
     office = session.get(directory.OfficeCopy, (authority.path, Office.RESULT_AUDIT.value))
     return office.body if office else authority.name

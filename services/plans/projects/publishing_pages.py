@@ -16,7 +16,7 @@ from services.plans import terms
 from services.plans.approval import queries as approval
 from services.plans.approval.models import Plan
 from services.plans.categories import GENERAL, STAGES, Category, categories, preview
-from services.plans.edge import by_field, form_rows, without_blanks
+from services.plans.edge import by_field, without_blanks
 from services.plans.projects import correcting, operations, queries
 from services.plans.projects.models import Project
 from services.plans.projects.pages import words
@@ -25,6 +25,7 @@ from services.plans.workflow import Status
 from shared.actors import Level, Office
 from shared.database import utc_now
 from shared.errors import Conflict, DomainError, Invalid, NotAllowed
+from shared.parsing import form_rows
 from shared.web import actor, allow, expected_version, once, reading
 
 bp = Blueprint("publishing_pages", __name__, url_prefix="/plans")

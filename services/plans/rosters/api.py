@@ -12,10 +12,12 @@ from marshmallow import RAISE
 from services.plans.edge import answer, file_store, look_at
 from services.plans.files import Upload
 from services.plans.projects import queries
-from services.plans.rosters import error_rows, importing, spreadsheet
+from services.plans.rosters import error_rows, importing
 from services.plans.rosters.schemas import ImportIn, JobStarted, RosterIn, RosterQuery, RosterReport
 from shared.errors import NotFound
 from shared.schemas import Nothing
+from shared.sheets.reading import KINDS, is_long
+from shared.sheets.writing import error_rows_name, keep_error_rows
 from shared.web import actor, allow, once, reading, runtime
 from shared.workbooks import XLSX
 
@@ -86,18 +88,18 @@ def template(project_id: str) -> Response:
 def check_upload(project_id: str, sent: Any) -> tuple[Upload, dict[str, Any] | None, str | None]:
     """An uploaded roster, kept in the store; the report of its check and the digest of its error rows.
 
-    A long one (`spreadsheet.is_long`) is not checked here: then both are None. The same for API and page.
+    A long one (`is_long`) is not checked here: then both are None. The same for API and page.
     """
     with reading() as session:
         project = queries.find_project(session, actor(), project_id)
         importing.guard_entry(actor(), project)
         queries.require_plan(session, project)
-        upload = look_at(sent, spreadsheet.KINDS)
-        if spreadsheet.is_long(upload):
+        upload = look_at(sent, KINDS)
+        if is_long(upload):
             report = digest = None
         else:
             found = importing.check_roster(session, project, upload, runtime().settings.identity_key)
-            report, digest = found.report(), error_rows.keep_error_rows(file_store(), upload, found)
+            report, digest = found.report(), keep_error_rows(file_store(), upload, found)
     file_store().put(upload)
     return upload, report, digest
 
@@ -108,7 +110,7 @@ def send_errors(project_id: str, upload_id: str) -> Response:
         upload = importing.find_upload(session, actor(), project_id, upload_id)
     if upload.error_rows_sha256 is None:
         raise NotFound("这份名单没有需要改正的行。")
-    return _workbook(file_store().get(upload.error_rows_sha256), error_rows.error_rows_name(upload.name))
+    return _workbook(file_store().get(upload.error_rows_sha256), error_rows_name(upload.name))
 
 
 def send_template(project_id: str) -> Response:

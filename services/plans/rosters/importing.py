@@ -13,12 +13,13 @@ from services.plans.files import Upload
 from services.plans.models import Base
 from services.plans.projects import approved_hours, history, queries
 from services.plans.projects.models import UNAUDITED, CreditsState, Project, Result, ResultState, RosterUpload
-from services.plans.rosters import bulk, register, roster, spreadsheet
+from services.plans.rosters import register, roster
 from services.plans.rosters.register import Known, People
-from shared import jobs
+from shared import bulk, jobs
 from shared.actors import Actor
 from shared.database import new_id, utc_now
 from shared.errors import Conflict, Invalid, NotAllowed
+from shared.sheets import reading
 
 STEP = 5_000
 """Rows between two looks at the progress."""
@@ -36,7 +37,7 @@ def read_roster(
     project: Project, upload: Upload, key: bytes, progress: Progress = lambda done, total: None
 ) -> roster.Roster:
     """What can be said of a roster without looking anybody up. Raises `Invalid` for an unreadable file."""
-    sheet = spreadsheet.open_sheet(upload)
+    sheet = reading.open_sheet(upload)
     return roster.read(_counted(sheet, progress), key, project.hours)
 
 
@@ -270,7 +271,7 @@ def _import_some(
     done.updated += len(changed)
 
 
-def _counted(sheet: spreadsheet.Sheet, progress: Progress) -> Iterator[tuple[int, list[Any]]]:
+def _counted(sheet: reading.Sheet, progress: Progress) -> Iterator[tuple[int, list[Any]]]:
     for count, row in enumerate(sheet.rows):
         if count and count % STEP == 0:
             progress(count, sheet.height)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.plans.projects.models import Project, Result
-from services.plans.rosters import bulk
+from shared import bulk
 from shared.directory import PersonCopy
 
 

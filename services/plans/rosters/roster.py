@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from services.plans.projects import eligibility
-from services.plans.rosters.spreadsheet import HEADER_WITHIN, MAX_ROWS, column_letter, refused
 from shared.errors import Invalid
 from shared.identity import identity_hash, normalize_identity
+from shared.sheets.cells import Findings, columns_of, find_headings, identity_text
+from shared.sheets.reading import MAX_ROWS, refused
 
 HEADINGS = {
     "identity": "身份证号",
@@ -36,31 +37,6 @@ EXEMPT = {
     "seconded_to_authority": "借调到教育主管部门的人员暂不作培训要求（问答第 21 问）；学分照常登记，请核对是否参加。",
 }
 """Kind of person -> a hint, no error: credits are recorded whatever the judgement (policy P-20, P-21)."""
-
-
-@dataclass(frozen=True, slots=True)
-class CellError:
-    """What is wrong in one cell, or worth knowing, for the person who can mend it."""
-
-    row: int
-    column: str
-    heading: str
-    message: str
-
-    @property
-    def cell(self) -> str:
-        """As a spreadsheet names it, for example A5."""
-        return f"{self.column}{self.row}"
-
-    def dump(self) -> dict[str, Any]:
-        """JSON-ready."""
-        return {
-            "row": self.row,
-            "cell": self.cell,
-            "column": self.column,
-            "heading": self.heading,
-            "message": self.message,
-        }
 
 
 class Entry(NamedTuple):
@@ -97,46 +73,17 @@ class Training(eligibility.Facts, Protocol):
 
 
 @dataclass(slots=True)
-class Roster:
+class Roster(Findings):
     """All rows of a file: the good ones, and what is wrong with the others."""
 
-    rows: int = 0
+    headings: Mapping[str, str] = field(default_factory=lambda: HEADINGS)
     entries: list[Entry] = field(default_factory=list)
     """Rows whose cells are good; `good_entries` are those against which the register says nothing either."""
-    errors: list[CellError] = field(default_factory=list)
-    warnings: list[CellError] = field(default_factory=list)
-    columns: dict[str, str] = field(default_factory=dict)
-    """Our name -> column letter."""
-    header_row: int = 0
-
-    def report(self, limit: int = 1000) -> dict[str, Any]:
-        """`{rows, good, error_count, errors, warning_count, warnings}` as JSON, by row, at most `limit` of each."""
-        return {
-            "rows": self.rows,
-            "good": self.rows - len(self.bad_rows()),
-            "error_count": len(self.errors),
-            "errors": [error.dump() for error in by_row(self.errors)[:limit]],
-            "warning_count": len(self.warnings),
-            "warnings": [warning.dump() for warning in by_row(self.warnings)[:limit]],
-        }
-
-    def bad_rows(self) -> set[int]:
-        """Numbers of the rows with an error."""
-        return {error.row for error in self.errors}
 
     def good_entries(self) -> list[Entry]:
         """What can be imported."""
         bad = self.bad_rows()
         return [entry for entry in self.entries if entry.row not in bad] if bad else self.entries
-
-    def note(self, found: list[CellError], row: int, name: str, message: str) -> None:
-        """Adds to `errors` or `warnings`; `name` is ours, a key of `HEADINGS`."""
-        found.append(CellError(row, self.columns[name], HEADINGS[name], message))
-
-
-def by_row(found: Iterable[CellError]) -> list[CellError]:
-    """In the order of the spreadsheet."""
-    return sorted(found, key=lambda error: (error.row, len(error.column), error.column))
 
 
 def read(rows: Iterable[tuple[int, list[Any]]], key: bytes, project_hours: Decimal) -> Roster:
@@ -145,8 +92,8 @@ def read(rows: Iterable[tuple[int, list[Any]]], key: bytes, project_hours: Decim
     Raises `Invalid` when the headings are missing or there is nothing below them.
     """
     rows = iter(rows)
-    header_row, places = find_headings(rows)
-    roster = Roster(columns={name: column_letter(index) for name, index in places.items()}, header_row=header_row)
+    header_row, places = find_headings(rows, HEADINGS, REQUIRED)
+    roster = Roster(columns=columns_of(places), header_row=header_row)
     seen: dict[str, int] = {}
     for number, cells in rows:
         roster.rows += 1
@@ -202,33 +149,13 @@ def plain_name(name: str) -> str:
     return re.sub(r"[\s\u3000]", "", re.sub(r"[•・‧∙⋅．.]", "·", unicodedata.normalize("NFC", name)))
 
 
-def find_headings(rows: Iterable[tuple[int, list[Any]]]) -> tuple[int, dict[str, int]]:
-    """The row of the headings, and our name -> index of its column. Raises `Invalid` when they are missing."""
-    for number, cells in rows:
-        if number > HEADER_WITHIN:
-            break
-        texts = [re.sub(r"\s", "", str(cell)) for cell in cells]
-        places = {
-            name: index
-            for name, heading in HEADINGS.items()
-            for index, text in enumerate(texts)
-            if text == heading or text.startswith((heading + "（", heading + "("))
-        }
-        if "identity" in places:
-            missing = [HEADINGS[name] for name in REQUIRED if name not in places]
-            if missing:
-                raise refused(f"第 {number} 行的表头缺少：{'、'.join(missing)}；请使用模板填写。")
-            return number, places
-    raise refused(f"前 {HEADER_WITHIN} 行中没有找到表头（{'、'.join(HEADINGS.values())}），请使用模板填写。")
-
-
 def _read_row(
     number: int, values: dict[str, Any], key: bytes, project_hours: Decimal, seen: dict[str, int], roster: Roster
 ) -> Entry | None:
     before = len(roster.errors)
     hashed = ""
     try:
-        hashed = identity_hash(normalize_identity(_identity_text(values["identity"])), key)
+        hashed = identity_hash(normalize_identity(identity_text(values["identity"])), key)
         first = seen.setdefault(hashed, number)
         if first != number:
             roster.note(roster.errors, number, "identity", f"与第 {first} 行身份证号重复，同一人只能出现一次。")
@@ -262,13 +189,6 @@ def _read_row(
         return None
     note = str(values.get("note", "")).strip()[:200]
     return Entry(number, hashed, name, hours, RESULTS[result], attendance or None, note)
-
-
-def _identity_text(value: Any) -> str:
-    """A number in this column has lost its last digits already: it is passed on in the form that says so."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return f"{value:.5E}" if abs(value) >= 1e15 else repr(float(value))
-    return str(value)
 
 
 @lru_cache(1000)

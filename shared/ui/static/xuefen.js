@@ -43,8 +43,9 @@
     return page.querySelector(".xf-error-detail")?.textContent || WORDS[request.status] || "服务暂时不可用，请稍后再试。";
   }
 
-  // A lazy part says in its own place that it could not be had; everything else gets a toast.
+  // A lazy part says in its own place that it could not be had, a quiet one is left out; everything else gets a toast.
   function failed(event, text) {
+    if (event.target.closest("[data-quiet]")) return;
     const lazy = event.target.closest("[data-lazy]");
     if (!lazy) return toast(text);
     let note = lazy.querySelector(".xf-lazy-failed");
@@ -68,7 +69,7 @@
     } else if (new URL(xhr.responseURL, window.location).pathname === "/accounts/sign-in") {
       // The session ended and the request was led to the sign-in page: that is a page, not a fragment.
       event.detail.shouldSwap = false;
-      if (event.target.closest("[data-lazy]")) failed(event, WORDS[401]);
+      if (event.target.closest("[data-lazy], [data-quiet]")) failed(event, WORDS[401]);
       else window.location.assign("/accounts/sign-in");
     }
   });

@@ -21,8 +21,8 @@ from xml.parsers import expat
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-from services.plans.files import MAX_UNPACKED, Upload, check_archive
 from shared.errors import Invalid
+from shared.files import MAX_UNPACKED, Upload, check_archive
 from shared.workbooks import XLSX
 
 KINDS: dict[str, tuple[str, ...]] = {XLSX: ("xlsx",)}

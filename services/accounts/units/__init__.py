@@ -1,0 +1,1 @@
+"""The tree changes: units opened, renamed, moved, merged, closed, and offices handed over, each on its day."""
