@@ -71,6 +71,15 @@ def test_a1_somebody_can_always_lead_on_whoever_leaves(database: Database, steps
         session.rollback()
 
 
+def test_a11_a_school_takes_back_what_waits_for_the_province_where_nobody_is_left(session: Session) -> None:
+    plan = act(session, at_county(session), COUNTY, "park", opinion=REASON, category="other")
+    in_post(session, make.DONGHU)
+    assert last(session, plan).act == "park", "nothing was handed to anybody"
+    plan = act(session, plan, SCHOOL, "ask_withdraw", opinion="日期写错了。")
+    assert (plan.pending, last(session, plan).outcome) == (None, "办理单位目前无人在岗，可直接撤回")
+    assert act(session, plan, SCHOOL, "withdraw").status == "draft"
+
+
 def leads_on(session: Session, plan: Plan, who: str, name: str) -> bool:
     """Whether that act of that person moves it; everything is undone."""
     what: dict[str, Any] = {"opinion": REASON, "points": [POINT] if name == "return" else []}

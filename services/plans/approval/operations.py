@@ -102,6 +102,9 @@ def carry_out(session: Session, actor: Actor, plan: Plan, act: Act, what: What) 
         details |= recording.lapsing(session, plan, lines, state, content)
         state = recording.without(state, details.get("lapsed", {}))
     position = act.leads(state, brought)
+    unanswered = position.pending is Pending.WITHDRAWAL and not staffing.somebody_answers(session, plan, state)
+    if unanswered:
+        position = Position(state.status, state.stage)
     # Read before anything changes: a query in between would write half a move, which the table refuses.
     path, days = staffing.whose(session, plan, state, position, actor), calendar(session)
     if act.freezes and content is not None:
@@ -116,6 +119,8 @@ def carry_out(session: Session, actor: Actor, plan: Plan, act: Act, what: What) 
     if what.points:
         line.points = recording.points(session, plan, lines, line, what.points, places)
     moved = _move(plan, state, position, path, now)
+    if unanswered:
+        plan.opened_at = None  # so the school takes it back itself
     _effects(session, plan, act, state, brought, what, line, targets, actor, now)
     line.outcome = line.outcome or _outcome(session, plan, act, state, position, targets, details)
     session.add(line)
@@ -293,7 +298,9 @@ def _outcome(
     words = act.outcome.format(to=queries.holder(session, plan), names=names)
     if act.name == "return" and position.stage is not None:
         words = words.partition("；")[0]  # to an earlier stage: nothing is resubmitted
-    if act.name == "ask_withdraw" and state.pending is Pending.POLICY:
+    if act.name == "ask_withdraw" and position.pending is None:
+        words = "办理单位目前无人在岗，可直接撤回"
+    elif act.name == "ask_withdraw" and state.pending is Pending.POLICY:
         words += "；不再等省厅意见，如不同意撤回，由其继续办理"
     if act.name == "approve" and position.pending is Pending.COSIGN:
         words = "本级签署中"

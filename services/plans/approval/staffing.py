@@ -87,6 +87,12 @@ def free_office(session: Session, path: str, out: frozenset[str] | set[str], off
     return next((o.unit_path for o in _offices(session, path, office) if _free(o.holders, out)), None)
 
 
+def somebody_answers(session: Session, plan: Plan, state: State) -> bool:
+    """Whether anybody in post at the unit that has it may answer; for what the level above does not answer."""
+    path = str(plan.reviewing_path)
+    return free_office(session, path, kept_out(session, plan, state), str(plan.reviewing_office)) == path
+
+
 def seconds(session: Session, plan: Plan, stage: Stage, state: State, actor: Actor) -> int:
     """How many people could confirm what the actor proposes: of the stage's office, or of the levels above."""
     me = kept_out(session, plan, state) | {actor.account_id, actor.person_id or ""}

@@ -95,7 +95,7 @@ def _release(session: Session, path: str, office: Office, holders: Sequence[Mapp
     """Nobody waits for somebody who has left: handed over, asked, to confirm, or the last one in post."""
     now, accounts = utc_now(), [holder["account_id"] for holder in holders]
     here = select(Plan).where(Plan.reviewing_path == path, Plan.reviewing_office == office.value).with_for_update()
-    for plan in list(session.scalars(here.where(Plan.assignee_id.not_in(accounts)))):
+    for plan in list(session.scalars(here.where(Plan.assignee_id.is_not(None), Plan.assignee_id.not_in(accounts)))):
         _tell(session, plan, str(plan.assignee_name), _COLLEAGUES, now)
         plan.assignee_id = plan.assignee_name = None
     asked = (
